@@ -1,0 +1,2 @@
+//! The `c1z` program.
+fn main() {}

@@ -1,0 +1,12 @@
+//! `shingle`: a log-structured merge engine that speaks Pebble's on-disk format.
+//!
+//! The crate knows bytes, files and sequence numbers; it knows nothing of what is stored in them. It holds no
+//! `unsafe` code and links no C. What it deliberately lacks: merge operands, custom comparers, range keys and blob
+//! files. A reader that meets one returns [`ErrorKind::Unsupported`] and names it.
+
+pub mod cursor;
+mod error;
+pub mod key;
+pub mod vfs;
+
+pub use error::{Corruption, Error, ErrorKind, Result};
