@@ -4,6 +4,7 @@
 //! `unsafe` code and links no C. What it deliberately lacks: merge operands, custom comparers, range keys and blob
 //! files. A reader that meets one returns [`ErrorKind::Unsupported`] and names it.
 
+pub mod compress;
 pub mod cursor;
 mod error;
 pub mod key;
