@@ -4,6 +4,7 @@
 //! A development dependency only: no product code depends on it. Nothing here panics on bad data; what is wrong is
 //! returned, so that a caller can print all of it.
 
+pub mod check;
 mod error;
 pub mod golden;
 pub mod table;

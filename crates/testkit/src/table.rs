@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Cells by row and column; rows in order of insertion, columns in order of first use.
+/// Cells by row and column, both in the order of their first use.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     columns: Vec<String>,
-    rows: Vec<(String, BTreeMap<String, String>)>,
+    rows: Vec<String>,
+    cells: BTreeMap<(String, String), String>,
 }
 
 impl Table {
@@ -17,52 +18,46 @@ impl Table {
     }
 
     /// Sets a cell, adding its row and column where they are new.
-    pub fn set(&mut self, row: &str, column: &str, cell: impl ToString) {
-        if !self.columns.iter().any(|known| known == column) {
-            self.columns.push(column.to_owned());
-        }
-        let cell = cell.to_string();
-        match self.rows.iter_mut().find(|(name, _)| name == row) {
-            Some((_, cells)) => {
-                cells.insert(column.to_owned(), cell);
-            }
-            None => {
-                let cells = BTreeMap::from([(column.to_owned(), cell)]);
-                self.rows.push((row.to_owned(), cells));
+    pub fn set(&mut self, row: &str, column: &str, cell: &dyn ToString) {
+        for (names, name) in [(&mut self.rows, row), (&mut self.columns, column)] {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
             }
         }
+        let key = (row.to_owned(), column.to_owned());
+        self.cells.insert(key, cell.to_string());
     }
 
     /// Text with aligned columns; a cell that was not set is `-`.
     pub fn render(&self) -> String {
-        let first = self.rows.iter().map(|(name, _)| width(name)).max();
-        let mut text = format!("{:first$}", "", first = first.unwrap_or(0));
-        let widths: Vec<usize> = self
+        let first = self.rows.iter().map(|row| width(row)).max().unwrap_or(0);
+        let mut text = " ".repeat(first);
+        let columns: Vec<(&String, usize)> = self
             .columns
             .iter()
-            .map(|name| self.width_of(name))
+            .map(|column| (column, self.width_of(column)))
             .collect();
-        for (column, width) in self.columns.iter().zip(&widths) {
+        for (column, width) in &columns {
             let _ = write!(text, "  {column:>width$}");
         }
-        for (row, cells) in &self.rows {
-            let _ = write!(text, "\n{row:first$}", first = first.unwrap_or(0));
-            for (column, width) in self.columns.iter().zip(&widths) {
-                let cell = cells.get(column).map_or("-", String::as_str);
-                let _ = write!(text, "  {cell:>width$}");
+        for row in &self.rows {
+            let _ = write!(text, "\n{row:first$}");
+            for (column, width) in &columns {
+                let _ = write!(text, "  {:>width$}", self.cell(row, column));
             }
         }
         text.push('\n');
         text
     }
 
+    fn cell(&self, row: &str, column: &str) -> &str {
+        let key = (row.to_owned(), column.to_owned());
+        self.cells.get(&key).map_or("-", String::as_str)
+    }
+
     fn width_of(&self, column: &str) -> usize {
-        let cells = self.rows.iter().filter_map(|(_, cells)| cells.get(column));
-        cells
-            .map(|cell| width(cell))
-            .max()
-            .unwrap_or(1)
-            .max(width(column))
+        let cells = self.rows.iter().map(|row| width(self.cell(row, column)));
+        cells.max().unwrap_or(0).max(width(column))
     }
 }
 
@@ -77,9 +72,9 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_holes_are_visible() {
         let mut table = Table::new();
-        table.set("basic", "rows", 12);
-        table.set("basic", "lookups", 3);
-        table.set("unusual-strings", "rows", 7);
+        table.set("basic", "rows", &12);
+        table.set("basic", "lookups", &3);
+        table.set("unusual-strings", "rows", &7);
         assert_eq!(
             table.render(),
             "                 rows  lookups\n\

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use c1z::engine::types::Timestamp;
+use c1z_proto::connector::v2::GrantExpandable;
 use serde::Deserialize;
 
 use super::lookup::{Lookup, RawLookup};
@@ -96,7 +97,7 @@ impl Dump {
 }
 
 /// One of the four lists that every engine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum List {
     /// Resource types.
     ResourceTypes,
@@ -408,6 +409,16 @@ pub struct ExpandableJson {
     pub entitlement_ids: Vec<String>,
     pub shallow: bool,
     pub resource_type_ids: Vec<String>,
+}
+
+impl From<&GrantExpandable> for ExpandableJson {
+    fn from(message: &GrantExpandable) -> Self {
+        Self {
+            entitlement_ids: message.entitlement_ids.clone(),
+            shallow: message.shallow,
+            resource_type_ids: message.resource_type_ids.clone(),
+        }
+    }
 }
 
 /// How many session entries a sync has.

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use shingle::vfs::{Fs as _, OsFs};
 
 pub use dump::Dump;
+pub(crate) use json::to_hex;
 
 use crate::{Error, Result};
 

@@ -24,7 +24,7 @@ fn every_dump_parses_to_its_last_field() {
             }
             let dump = case.dump(which).unwrap();
             dumps += 1;
-            table.set(&case.name, which, dump.rows.len());
+            table.set(&case.name, which, &dump.rows.len());
             assert!(
                 dump.open_error().is_some() || dump.rows.len() > 14,
                 "{}",
