@@ -4,5 +4,7 @@
 //! format (v1) hold a SQLite database with many syncs, files of today's format (v3) hold a Pebble database with one.
 
 mod error;
+pub mod keyspace;
+pub mod record;
 
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};
