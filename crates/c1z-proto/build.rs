@@ -1,0 +1,74 @@
+//! Compiles the schema files under `proto/` (no protoc needed): a descriptor set for the
+//! descriptor-driven code, and the message types.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build script works on the source tree"
+)]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use buffa_build::MapRepr;
+
+/// Well-known files that the schema imports. They are named here so that their types are generated
+/// like ours (ordered maps, unknown fields kept) instead of being taken from another crate.
+const WELL_KNOWN: [&str; 6] = [
+    "google/protobuf/any.proto",
+    "google/protobuf/descriptor.proto",
+    "google/protobuf/duration.proto",
+    "google/protobuf/struct.proto",
+    "google/protobuf/timestamp.proto",
+    "google/protobuf/wrappers.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("proto");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=proto");
+
+    let mut files = Vec::new();
+    schema_files(&root, &root, &mut files)?;
+    files.extend(WELL_KNOWN.map(String::from));
+    files.sort();
+
+    let mut compiler = protox::Compiler::new([&root])?;
+    compiler
+        .include_imports(true)
+        .include_source_info(false)
+        .open_files(&files)?;
+    let set = out.join("descriptors.binpb");
+    std::fs::write(&set, compiler.encode_file_descriptor_set())?;
+
+    buffa_build::Config::new()
+        .descriptor_set(&set)
+        .files(&files)
+        .map_type(MapRepr::BTreeMap)
+        .preserve_unknown_fields(true)
+        .generate_views(false)
+        .generate_with_setters(false)
+        .include_file("messages.rs")
+        .compile()
+}
+
+/// Collects the paths of all schema files below `folder`, relative to `root`, with `/` between.
+fn schema_files(root: &Path, folder: &Path, files: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            schema_files(root, &path, files)?;
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
+            let parts: Vec<_> = path
+                .strip_prefix(root)?
+                .iter()
+                .map(|part| part.to_string_lossy())
+                .collect();
+            files.push(parts.join("/"));
+        }
+    }
+    Ok(())
+}
