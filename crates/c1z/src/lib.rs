@@ -5,6 +5,8 @@
 
 pub mod engine;
 mod error;
+pub mod keyspace;
+pub mod record;
 mod sync;
 
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};
