@@ -5,6 +5,7 @@
 
 mod error;
 pub mod keyspace;
+pub mod ksuid;
 pub mod record;
 
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};
