@@ -1,1 +1,3 @@
 //! c1z
+
+pub mod sqlite_file;
