@@ -18,6 +18,8 @@ mod catalog;
 mod cursor;
 mod database;
 mod ddl;
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod index;
 mod node;

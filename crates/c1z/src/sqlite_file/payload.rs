@@ -1,10 +1,10 @@
 //! Payloads: how much of one stays on its b-tree page, and the chain of pages that hold the rest.
 //!
-//! With U usable bytes a page and P payload bytes: a payload stays whole up to X bytes, where X is
-//! U − 35 in a table and (U − 12)·64/255 − 23 in an index. A longer one keeps K bytes if K ≤ X and M
-//! bytes otherwise, where M = (U − 12)·32/255 − 23 and K = M + (P − M) mod (U − 4); four more bytes
-//! name the first overflow page. An overflow page is a u32 (the next page, 0 on the last) and U − 4
-//! bytes of payload.
+//! With U usable bytes a page and P payload bytes: a payload stays whole up to X bytes, where X
+//! is U − 35 in a table and (U − 12)·64/255 − 23 in an index. A longer one keeps K bytes if K ≤ X
+//! and M bytes otherwise, where M = (U − 12)·32/255 − 23 and K = M + (P − M) mod (U − 4); four more
+//! bytes name the first overflow page. An overflow page is a u32 (the next page, 0 on the last) and
+//! U − 4 bytes of payload.
 
 use std::cell::Cell;
 use std::fmt;

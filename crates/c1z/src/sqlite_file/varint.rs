@@ -4,8 +4,8 @@
 /// The most bytes that one takes.
 pub(super) const LEN_MAX: usize = 9;
 
-/// Decodes one from the start of `bytes`: the value and the number of bytes it took. `None` when the
-/// bytes end early.
+/// Decodes one from the start of `bytes`: the value and the number of bytes it took. `None` when
+/// the bytes end early.
 #[inline]
 pub(super) fn decode(bytes: &[u8]) -> Option<(u64, usize)> {
     match bytes {

@@ -8,4 +8,6 @@
 )]
 
 mod golden;
+mod hostile;
+mod random;
 mod support;
