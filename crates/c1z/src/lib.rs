@@ -10,3 +10,6 @@ pub mod record;
 mod sync;
 
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};
+//! c1z
+
+pub mod sqlite_file;
