@@ -6,6 +6,7 @@
 pub mod engine;
 mod error;
 pub mod keyspace;
+pub mod ksuid;
 pub mod record;
 mod sync;
 
