@@ -8,9 +8,7 @@ mod error;
 pub mod keyspace;
 pub mod ksuid;
 pub mod record;
+pub mod sqlite_file;
 mod sync;
 
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};
-//! c1z
-
-pub mod sqlite_file;
