@@ -3,6 +3,10 @@
 //! A file holds *who has access to what*: resource types, resources, entitlements, grants and assets. Files of the first
 //! format (v1) hold a SQLite database with many syncs, files of today's format (v3) hold a Pebble database with one.
 
+pub mod engine;
 mod error;
+pub mod keyspace;
+pub mod record;
+mod sync;
 
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};

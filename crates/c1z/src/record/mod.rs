@@ -1,0 +1,3 @@
+//! Stored records: the values of the keyspace, read field by field.
+
+pub mod wire;
