@@ -6,6 +6,7 @@
 //! fetched in clusters of neighbours ([`Source::fetch_within`]), of which the last few are kept.
 
 use std::collections::VecDeque;
+use std::io::Read;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +23,7 @@ pub(super) const HEAD_LEN: u64 = 64 << 10;
 pub(super) const TAIL_LEN: u64 = 128 << 10;
 /// Clusters kept beside head and tail.
 const CLUSTERS_MAX: usize = 4;
-/// Step of sequential reads.
+/// Step of sequential reads, bytes.
 pub(super) const STEP_LEN: u64 = 256 << 10;
 
 /// Bytes of the file that are in memory.
@@ -186,20 +187,22 @@ impl Source {
     }
 }
 
-/// Reads a range from front to back in steps of [`STEP_LEN`], taking what is kept from memory.
+/// Reads a range from front to back in steps, taking what is kept from memory.
 #[derive(Debug)]
 pub(super) struct RangeReader {
     source: Arc<Source>,
+    /// Where the step ends.
     next: u64,
     end: u64,
+    step_len: u64,
     step: Option<Span>,
     taken: usize,
 }
 
 impl RangeReader {
-    /// A reader of `range`.
-    pub(super) fn new(source: Arc<Source>, range: Range<u64>) -> Self {
-        Self { source, next: range.start, end: range.end, step: None, taken: 0 }
+    /// A reader of `range` in steps of `step_len` bytes.
+    pub(super) fn new(source: Arc<Source>, range: Range<u64>, step_len: u64) -> Self {
+        Self { source, next: range.start, end: range.end, step_len, step: None, taken: 0 }
     }
 
     /// File offset of the next byte.
@@ -224,14 +227,24 @@ impl RangeReader {
         }
     }
 
+    /// The next `n` bytes without taking them; fewer at the end of the range. `n` must not be longer
+    /// than a step.
+    pub(super) fn peek(&mut self, n: usize) -> Result<&[u8]> {
+        if self.pending().len() < n && self.next < self.end {
+            self.next = self.offset();
+            self.refill()?;
+        }
+        let pending = self.pending();
+        Ok(pending.get(..n).unwrap_or(pending))
+    }
+
     fn pending(&self) -> &[u8] {
         self.step.as_deref().and_then(|step| step.get(self.taken..)).unwrap_or_default()
     }
 
     fn refill(&mut self) -> Result<()> {
-        let end = self.end.min(self.next.saturating_add(STEP_LEN));
-        let rest = self.next..self.end;
-        let step = match self.source.kept(&rest) {
+        let end = self.end.min(self.next.saturating_add(self.step_len));
+        let step = match self.source.kept(&(self.next..self.end)) {
             Some(all) => all,
             None => self.source.fetch(self.next..end)?,
         };
@@ -242,12 +255,13 @@ impl RangeReader {
     }
 }
 
-impl std::io::Read for RangeReader {
+impl Read for RangeReader {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         if self.pending().is_empty() && self.next < self.end {
             self.refill().map_err(fault::into_io)?;
         }
-        let n = self.pending().read(buf)?;
+        let mut pending = self.pending();
+        let n = pending.read(buf)?;
         self.taken += n;
         Ok(n)
     }

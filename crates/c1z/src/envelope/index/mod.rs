@@ -32,8 +32,8 @@ use std::ops::Range;
 
 pub(super) use entry::IndexEntry;
 pub(super) use footer::{FOOTER_LEN, Footer};
-pub(super) use name::{NAME_LEN_MAX, check_name, check_names};
-pub(super) use seek_table::{FrameSpan, SeekTable};
+pub(super) use name::{check_name, check_names};
+pub(super) use seek_table::{FRAMES_MAX, FrameSpan, SeekTable};
 
 use super::fault;
 use super::wire::{self, Fields, Value};

@@ -93,9 +93,14 @@ impl<I: TarInput> TarReader<I> {
         Ok(read)
     }
 
-    /// Bytes of the archive taken so far.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
+    /// Passes over data of the current file, at most to its end.
+    pub(crate) fn skip_data(&mut self, n: u64) -> Result<()> {
+        let n = n.min(self.data_end - self.position);
+        if !self.input.skip(n)? {
+            return Err(self.cut("file data", n));
+        }
+        self.position += n;
+        Ok(())
     }
 
     /// The input, for what the caller has to do with it at the end.
