@@ -8,7 +8,9 @@ pub mod engine;
 pub mod envelope;
 mod error;
 pub mod keyspace;
+pub mod ksuid;
 pub mod record;
+pub mod sqlite_file;
 mod sync;
 
 pub use budget::{MemoryBudget, Reservation};
