@@ -4,9 +4,11 @@
 //! format (v1) hold a SQLite database with many syncs, files of today's format (v3) hold a Pebble database with one.
 
 pub mod digest;
+pub mod engine;
 mod error;
 pub mod keyspace;
 pub mod ksuid;
 pub mod record;
+mod sync;
 
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};

@@ -9,10 +9,10 @@ use c1z_proto::connector::v2::GrantExpandable;
 use c1z_proto::google::protobuf::Any;
 use c1z_proto::storage::v3::GrantExpandableRecord;
 
-use super::Rules;
 use super::message;
 use super::wire::{self, Fields, Value};
 use crate::Result;
+use crate::engine::Profile;
 
 /// Full name of the lifted annotation.
 const EXPANDABLE: &str = "c1.connector.v2.GrantExpandable";
@@ -42,8 +42,9 @@ pub(crate) struct Lifted {
     pub(crate) expansion: Option<GrantExpandableRecord>,
 }
 
-/// Finds the annotation to lift. Annotations of its type that do not decode stay where they are.
-pub(crate) fn lift(annotations: &[Any], rules: Rules) -> Lifted {
+/// Finds the annotation to lift. Annotations of its type that do not decode stay where they are; in
+/// Go's Pebble engine, so do all behind the first.
+pub(crate) fn lift(annotations: &[Any], profile: Profile) -> Lifted {
     let mut lifted = Lifted::default();
     for (i, annotation) in annotations.iter().enumerate() {
         if type_name(&annotation.type_url) != EXPANDABLE {
@@ -57,7 +58,7 @@ pub(crate) fn lift(annotations: &[Any], rules: Rules) -> Lifted {
         if first {
             lifted.expansion = expansion_of(found);
         }
-        if rules == Rules::GoPebble {
+        if profile == Profile::GoPebble {
             break;
         }
     }

@@ -1,8 +1,9 @@
 //! Assets: small files such as icons. A value may be large, so it is borrowed and written without a
 //! message in between.
 
-use super::Timestamp;
+use super::timestamp::{self, Stored};
 use super::wire::{self, Fields, Value};
+use crate::engine::types::Timestamp;
 use crate::keyspace::{Family, tuple};
 use crate::{Error, Result};
 
@@ -28,6 +29,7 @@ impl<'a> AssetView<'a> {
     /// Bytes that are not such a record.
     pub fn parse(record: &'a [u8]) -> Result<Self> {
         let mut view = Self::default();
+        let mut discovered_at: Option<Stored> = None;
         let mut fields = Fields::new(record);
         while let Some(field) = fields.next_field()? {
             match (field.number, field.value) {
@@ -35,13 +37,12 @@ impl<'a> AssetView<'a> {
                 (2, Value::Bytes(bytes)) => view.external_id = wire::text(bytes)?,
                 (3, Value::Bytes(bytes)) => view.content_type = wire::text(bytes)?,
                 (4, Value::Bytes(bytes)) => view.data = bytes,
-                (5, Value::Bytes(bytes)) => {
-                    view.discovered_at = Some(Timestamp::merged(view.discovered_at, bytes)?);
-                }
+                (5, Value::Bytes(bytes)) => discovered_at.get_or_insert_default().merge(bytes)?,
                 (1..=5, _) => return Err(fields.wrong_type("asset record")),
                 _ => {}
             }
         }
+        view.discovered_at = discovered_at.map(Stored::moment);
         Ok(view)
     }
 
@@ -53,7 +54,7 @@ impl<'a> AssetView<'a> {
         wire::put_nonempty(out, 3, self.content_type.as_bytes());
         wire::put_nonempty(out, 4, self.data);
         if let Some(moment) = self.discovered_at {
-            moment.put(out, 5);
+            timestamp::put(moment, out, 5);
         }
     }
 }

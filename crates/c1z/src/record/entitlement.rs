@@ -4,8 +4,9 @@ use buffa::{EnumValue, Enumeration as _};
 use c1z_proto::connector::v2::{Entitlement, ResourceType, entitlement::PurposeValue};
 use c1z_proto::storage::v3::EntitlementRecord;
 
-use super::{Timestamp, resource};
+use super::{resource, timestamp};
 use crate::Result;
+use crate::engine::types::Timestamp;
 use crate::keyspace::EntitlementIdentity;
 
 const PURPOSE_PREFIX: &str = "PURPOSE_VALUE_";
@@ -21,7 +22,7 @@ pub fn to_record(source: &Entitlement, discovered_at: Option<Timestamp>) -> Enti
         description: source.description.clone(),
         purpose: purpose_name(source.purpose),
         annotations: source.annotations.clone(),
-        discovered_at: Timestamp::to_field(discovered_at),
+        discovered_at: timestamp::to_field(discovered_at),
         slug: source.slug.clone(),
         grantable_to_resource_type_ids: grantable.filter(|id| !id.is_empty()).cloned().collect(),
         ..Default::default()

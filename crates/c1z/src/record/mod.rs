@@ -39,26 +39,11 @@ pub use asset::AssetView;
 pub use grant::{GrantPut, GrantView, PutExpansion, StoredExpansion};
 pub use primary::primary_key_into;
 pub use session::SessionView;
-pub use stats::{CallStat, IngestQuality, SyncStats};
-pub use sync_run::{SyncRun, SyncType, Verification};
-pub use timestamp::Timestamp;
 
 use crate::Result;
+use crate::engine::types::Timestamp;
 use crate::keyspace::Family;
 use wire::{Fields, Value};
-
-/// Which behaviour applies where the Go SDK's Pebble engine and the contract of this library differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Rules {
-    /// The contract: a grant without an id is stored with its concatenated id, every
-    /// `GrantExpandable` annotation leaves the stored payload, and writing the same expansion again
-    /// keeps the needs-expansion flag as it was.
-    #[default]
-    Ours,
-    /// The Go SDK: an empty id stays empty, only the first `GrantExpandable` is taken out, and
-    /// writing an expansion always sets the flag.
-    GoPebble,
-}
 
 /// When a stored record was written, read by scanning for the one field.
 ///
@@ -73,12 +58,12 @@ pub fn discovered_at(family: Family, value: &[u8]) -> Result<Option<Timestamp>> 
         Family::Grant | Family::Asset => 5,
         _ => return Ok(None),
     };
-    let mut found = None;
+    let mut found: Option<timestamp::Stored> = None;
     let mut fields = Fields::new(value);
     while let Some(field) = fields.next_field()? {
         if let (true, Value::Bytes(bytes)) = (field.number == wanted, field.value) {
-            found = Some(Timestamp::merged(found, bytes)?);
+            found.get_or_insert_default().merge(bytes)?;
         }
     }
-    Ok(found)
+    Ok(found.map(timestamp::Stored::moment))
 }

@@ -3,7 +3,8 @@
 use c1z_proto::connector::v2::{AssetRef, Resource, ResourceId, Status, status};
 use c1z_proto::storage::v3::{ResourceRecord, ResourceRef, StatusRecord, status_record};
 
-use super::Timestamp;
+use super::timestamp;
+use crate::engine::types::Timestamp;
 use crate::keyspace::{Family, tuple};
 use crate::{Error, Result};
 
@@ -20,7 +21,7 @@ pub fn to_record(source: &Resource, discovered_at: Option<Timestamp>) -> Resourc
             .map(reference)
             .into(),
         annotations: source.annotations.clone(),
-        discovered_at: Timestamp::to_field(discovered_at),
+        discovered_at: timestamp::to_field(discovered_at),
         profile: source.profile.clone(),
         status: source.status.as_option().map(stored_status).into(),
         created_at: source.created_at.clone(),

@@ -4,7 +4,8 @@ use buffa::{EnumValue, Enumeration as _};
 use c1z_proto::connector::v2::{ResourceType, resource_type::Trait};
 use c1z_proto::storage::v3::ResourceTypeRecord;
 
-use super::Timestamp;
+use super::timestamp;
+use crate::engine::types::Timestamp;
 use crate::keyspace::{Family, tuple};
 use crate::{Error, Result};
 
@@ -17,7 +18,7 @@ pub fn to_record(source: &ResourceType, discovered_at: Option<Timestamp>) -> Res
         display_name: source.display_name.clone(),
         traits: source.traits.iter().copied().map(trait_name).collect(),
         annotations: source.annotations.clone(),
-        discovered_at: Timestamp::to_field(discovered_at),
+        discovered_at: timestamp::to_field(discovered_at),
         description: source.description.clone(),
         sourced_externally: source.sourced_externally,
         ..Default::default()

@@ -1,32 +1,38 @@
 //! The statistics inside a syncer's checkpoint token.
 //!
 //! A token is opaque text that happens to be a JSON object; four of its top-level keys are copied into
-//! the stats record when a sync ends. A token that is not such an object, or in which one of the four
-//! has another shape, yields no statistics and no error (`c1z3-keyspace` §7.1).
+//! the statistics when a sync ends. A token that is not such an object, or in which one of the four has
+//! another shape, yields nothing and no error (`c1z3-keyspace` §7.1).
 
 use std::collections::BTreeMap;
 
+use c1z_proto::storage::v3::IngestQualityStats;
 use serde_json::{Map, Value};
 
-use super::stats::{CallStat, IngestQuality, TokenStats};
+use super::message;
+use crate::engine::types::{CallStat, SyncStats};
 
-/// The statistics in `token`.
-pub fn stats_in(token: &str) -> TokenStats {
-    serde_json::from_str(token)
-        .ok()
-        .and_then(|value: Value| lifted(value.as_object()?))
-        .unwrap_or_default()
+/// Sets the four figures of `stats` to what `token` says; to nothing if it says nothing.
+pub fn lift_into(token: &str, stats: &mut SyncStats) {
+    let parsed: Option<Value> = serde_json::from_str(token).ok();
+    let lifted = parsed.as_ref().and_then(|token| lifted(token.as_object()?));
+    let lifted = lifted.unwrap_or_default();
+    stats.step_durations_ms = lifted.step_durations_ms;
+    stats.connector_call_stats = lifted.connector_call_stats;
+    stats.session_store_stats = lifted.session_store_stats;
+    stats.ingest_quality = lifted.ingest_quality;
 }
 
-fn lifted(token: &Map<String, Value>) -> Option<TokenStats> {
-    Some(TokenStats {
+fn lifted(token: &Map<String, Value>) -> Option<SyncStats> {
+    Some(SyncStats {
         step_durations_ms: map(token.get("step_durations_ms"), integer)?,
         connector_call_stats: map(token.get("connector_call_stats"), call_stat)?,
         session_store_stats: map(token.get("session_store_stats"), call_stat)?,
         ingest_quality: match token.get("ingest_quality") {
             None | Some(Value::Null) => None,
-            Some(value) => Some(quality(value.as_object()?)?),
+            Some(value) => Some(message::encode(&quality(value.as_object()?)?)),
         },
+        ..SyncStats::default()
     })
 }
 
@@ -47,6 +53,9 @@ fn map<T>(
 }
 
 fn call_stat(value: &Value) -> Option<CallStat> {
+    if value.is_null() {
+        return Some(CallStat::default());
+    }
     let stat = value.as_object()?;
     let field = |key| stat.get(key).map_or(Some(0), integer);
     Some(CallStat {
@@ -58,16 +67,17 @@ fn call_stat(value: &Value) -> Option<CallStat> {
     })
 }
 
-fn quality(value: &Map<String, Value>) -> Option<IngestQuality> {
+fn quality(value: &Map<String, Value>) -> Option<IngestQualityStats> {
     let field = |key| match value.get(key) {
         None | Some(Value::Null) => Some(0),
         Some(value) => value.as_u64(),
     };
-    Some(IngestQuality {
-        source_cache_replay_blocked: match value.get("source_cache_replay_blocked") {
-            None | Some(Value::Null) => false,
-            Some(value) => value.as_bool()?,
-        },
+    let blocked = match value.get("source_cache_replay_blocked") {
+        None | Some(Value::Null) => false,
+        Some(value) => value.as_bool()?,
+    };
+    Some(IngestQualityStats {
+        source_cache_replay_blocked: blocked,
         entitlements_dropped: field("entitlements_dropped")?,
         grants_dropped: field("grants_dropped")?,
         grant_resources_dropped: field("grant_resources_dropped")?,
@@ -77,10 +87,11 @@ fn quality(value: &Map<String, Value>) -> Option<IngestQuality> {
         invalid_resource_types_observed: field("invalid_resource_types_observed")?,
         invalid_resources_observed: field("invalid_resources_observed")?,
         invalid_entitlements_observed: field("invalid_entitlements_observed")?,
+        ..Default::default()
     })
 }
 
-/// Null stands for zero, as in the encoder that writes tokens.
+/// Null stands for zero, as in the decoder that reads tokens.
 fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::Null => Some(0),

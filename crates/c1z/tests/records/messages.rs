@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use c1z::engine::Profile;
 use c1z::keyspace::{Family, Key};
 use c1z::record::{
-    self, Expansion, GrantPut, GrantView, Rules, entitlement, grant, message, resource,
-    resource_type,
+    self, Expansion, GrantPut, GrantView, entitlement, grant, message, resource, resource_type,
 };
 use c1z_proto::connector::v2::{Entitlement, Grant, Resource, ResourceType};
 use c1z_proto::storage::v3::{EntitlementRecord, GrantRecord, ResourceRecord, ResourceTypeRecord};
@@ -82,7 +82,7 @@ pub(crate) fn write<'s>(
             let identity = grant::identity_of(&source).unwrap();
             Key::Grant(identity).encode_into(&mut key);
             let put = GrantPut {
-                rules: Rules::GoPebble,
+                profile: Profile::GoPebble,
                 discovered_at: time(&key),
                 ..GrantPut::default()
             };

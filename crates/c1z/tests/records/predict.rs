@@ -14,8 +14,9 @@
 use std::collections::BTreeMap;
 
 use c1z::digest::{DigestBuilder, GrantHasher, HashRowSorter, HashedGrant, global_root_key};
+use c1z::engine::types::SyncStats;
 use c1z::keyspace::{Deriver, Family, IndexSet, MetadataKey, splice, stamp};
-use c1z::record::{SyncRun, SyncStats, token};
+use c1z::record::{stats, sync_run, token};
 
 use crate::golden::{Case, Era, cases};
 
@@ -130,20 +131,24 @@ fn predict_metadata(case: &Case, given: &Rows, actual: &Rows, rows: &mut Rows) {
     }
     let stats_key = MetadataKey::Stats.to_vec();
     if let Some(stored) = actual.get(&stats_key) {
-        let run = SyncRun::decode(&given[Family::SyncRun.header()]).unwrap();
-        let (sync_id, stored, written_at) = SyncStats::decode(stored).unwrap();
-        assert_eq!(sync_id, run.id);
-        let mut stats = SyncStats {
-            token: token::stats_in(&run.token),
+        let run = sync_run::decode(&given[Family::SyncRun.header()]).unwrap();
+        let (sync_id, stored) = stats::decode(stored).unwrap();
+        assert_eq!(sync_id, run.id.as_str());
+        let mut counted = SyncStats {
+            written_at: stored.written_at,
             ..SyncStats::default()
         };
+        token::lift_into(&run.token, &mut counted);
         if case.name.ends_with("from-v1") {
-            stats.token = stored.token;
+            counted.step_durations_ms = stored.step_durations_ms;
+            counted.connector_call_stats = stored.connector_call_stats;
+            counted.session_store_stats = stored.session_store_stats;
+            counted.ingest_quality = stored.ingest_quality;
         }
         for key in given.keys() {
-            stats.count(key).unwrap();
+            stats::count(&mut counted, key).unwrap();
         }
-        rows.insert(stats_key, stats.encode(&run.id, written_at));
+        rows.insert(stats_key, stats::encode(&counted, run.id.as_str()).unwrap());
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use c1z::engine::types::SyncStats;
 use c1z::keyspace::{Deriver, Family, IndexSet, MetadataKey, stamp};
-use c1z::record::{SyncRun, SyncStats, grant, message, primary_key_into, token};
+use c1z::record::{grant, message, primary_key_into, stats, sync_run, token};
 use c1z_proto::storage::v3::GrantRecord;
 
 use crate::golden::{Case, Era, cases};
@@ -71,16 +72,16 @@ fn recount(rows: &mut Rows, migrated: &Rows) {
         assert!(!rows.contains_key(&key), "stats are gone");
         return;
     };
-    let run = SyncRun::decode(&rows[Family::SyncRun.header()]).unwrap();
-    let (_, _, written_at) = SyncStats::decode(stored).unwrap();
-    let mut stats = SyncStats {
-        token: token::stats_in(&run.token),
+    let run = sync_run::decode(&rows[Family::SyncRun.header()]).unwrap();
+    let mut counted = SyncStats {
+        written_at: stats::decode(stored).unwrap().1.written_at,
         ..SyncStats::default()
     };
+    token::lift_into(&run.token, &mut counted);
     for key in rows.keys() {
-        stats.count(key).unwrap();
+        stats::count(&mut counted, key).unwrap();
     }
-    rows.insert(key, stats.encode(&run.id, written_at));
+    rows.insert(key, stats::encode(&counted, run.id.as_str()).unwrap());
 }
 
 fn migrated_of(case: &Case, cases: &[Case]) -> Rows {

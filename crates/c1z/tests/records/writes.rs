@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use c1z::engine::Profile;
+use c1z::engine::types::Timestamp;
 use c1z::keyspace::{Family, Key};
 use c1z::record::{
-    AssetView, GrantPut, GrantView, PutExpansion, Rules, SessionView, StoredExpansion, asset,
+    AssetView, GrantPut, GrantView, PutExpansion, SessionView, StoredExpansion, asset,
     discovered_at, grant,
 };
 use c1z_proto::connector::v2::Grant;
@@ -68,7 +70,7 @@ impl Replay<'_> {
                 .as_ref()
                 .map_or_else(StoredExpansion::default, |view| view.stored_expansion());
             let put = GrantPut {
-                rules: Rules::GoPebble,
+                profile: Profile::GoPebble,
                 discovered_at: time_of(self.stored.get(&key), Family::Grant),
                 expansion: PutExpansion::Keep(state),
             };
@@ -112,7 +114,7 @@ impl Replay<'_> {
     }
 }
 
-fn time_of(stored: Option<&Vec<u8>>, family: Family) -> Option<c1z::record::Timestamp> {
+fn time_of(stored: Option<&Vec<u8>>, family: Family) -> Option<Timestamp> {
     stored.and_then(|value| discovered_at(family, value).unwrap())
 }
 
@@ -153,7 +155,10 @@ fn check(case: &Case, ops: &[Value]) -> (usize, usize) {
     let mut replay = Replay {
         stored: &stored,
         rows: Rows::new(),
-        sync_id: c1z::record::SyncRun::decode(&sync.1).unwrap().id,
+        sync_id: c1z::record::sync_run::decode(&sync.1)
+            .unwrap()
+            .id
+            .to_string(),
         expanded: false,
     };
     for step in ops {

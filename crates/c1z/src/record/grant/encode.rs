@@ -6,8 +6,9 @@ use c1z_proto::connector::v2::Grant;
 
 use super::{GrantPut, PutExpansion, expansion_state, sources, stored_id};
 use crate::Result;
+use crate::engine::Profile;
 use crate::record::annotation::{self, Lifted};
-use crate::record::{Rules, message, wire};
+use crate::record::{message, timestamp, wire};
 
 /// Appends the stored form of a grant to `out`. Allocates only for a grant with an expansion, or
 /// without an id.
@@ -15,20 +16,20 @@ use crate::record::{Rules, message, wire};
 /// # Errors
 /// Data loss when the given expansion state is not a message; `out` is as it was then.
 pub fn encode_into(source: &Grant, put: &GrantPut<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let lifted = annotation::lift(&source.annotations, put.rules);
+    let lifted = annotation::lift(&source.annotations, put.profile);
     // Nothing lifted and nothing stored is the state of nearly every grant.
     let (expansion, needs_expansion) = match (&lifted.expansion, put.expansion) {
         (None, PutExpansion::Lift(_)) => (None, false),
         _ => expansion_state(lifted.expansion.clone(), put)?,
     };
-    if source.id.is_empty() && put.rules == Rules::Ours {
-        wire::put_nonempty(out, 2, stored_id(source, put.rules).as_bytes());
+    if source.id.is_empty() && put.profile != Profile::GoPebble {
+        wire::put_nonempty(out, 2, stored_id(source, put.profile).as_bytes());
     } else {
         wire::put_nonempty(out, 2, source.id.as_bytes());
     }
     put_references(out, source);
     if let Some(moment) = put.discovered_at {
-        moment.put(out, 5);
+        timestamp::put(moment, out, 5);
     }
     if let Some(expansion) = expansion {
         wire::put_bytes(out, 6, &message::encode(&expansion));

@@ -18,7 +18,8 @@ use std::collections::btree_map::Entry;
 use c1z_proto::google::protobuf::Any;
 use c1z_proto::storage::v3::{GrantExpandableRecord, GrantRecord, GrantSourceRecord};
 
-use crate::record::Timestamp;
+use crate::engine::types::Timestamp;
+use crate::record::timestamp;
 
 /// The one row that two rows of the same identity stand for. Commutative and associative.
 pub fn fold(a: GrantRecord, b: GrantRecord) -> GrantRecord {
@@ -35,7 +36,7 @@ pub fn fold(a: GrantRecord, b: GrantRecord) -> GrantRecord {
 /// Smaller is the row that gives id and time. The encoded rest breaks ties of both, so that the
 /// result does not depend on the order.
 fn rank(record: &GrantRecord) -> (bool, Option<Timestamp>, &str, Vec<u8>) {
-    let written = Timestamp::from_field(&record.discovered_at);
+    let written = timestamp::from_field(&record.discovered_at);
     let principal = crate::record::message::encode(&*record.principal);
     (written.is_none(), written, &record.external_id, principal)
 }

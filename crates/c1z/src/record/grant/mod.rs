@@ -23,8 +23,10 @@ use c1z_proto::storage::v3::{
 };
 
 use super::annotation::{self, Expansion, Lifted};
-use super::{Rules, Timestamp, message, resource};
+use super::{message, resource, timestamp};
 use crate::Result;
+use crate::engine::Profile;
+use crate::engine::types::Timestamp;
 use crate::keyspace::{EntitlementIdentity, GrantIdentity};
 
 /// The sources of a stored grant, by a scan for them alone: in the order of the bytes, ascending in
@@ -36,8 +38,11 @@ pub fn sources_of(value: &[u8]) -> Sources<'_> {
 /// How a grant is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GrantPut<'a> {
-    /// Whose behaviour applies where they differ.
-    pub rules: Rules,
+    /// Whose behaviour applies where they differ. [`Profile::GoPebble`] leaves an empty id empty,
+    /// takes only the first `GrantExpandable` out, and sets the flag whenever there is one; the
+    /// others store the concatenated id, take all of them out, and know an expansion that did not
+    /// change.
+    pub profile: Profile,
     /// When the record is written; for rows that are copied, when the source was.
     pub discovered_at: Option<Timestamp>,
     /// Where the stored expansion comes from.
@@ -49,7 +54,7 @@ pub struct GrantPut<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum PutExpansion<'a> {
     /// From the annotation; the row needs expansion when there is one. The state of the row that is
-    /// being replaced, if any, keeps its flag when the expansion does not change ([`Rules::Ours`]).
+    /// being replaced, if any, keeps its flag when the expansion does not change (not in Go).
     Lift(Option<StoredExpansion<'a>>),
     /// As given, whatever the annotation says: the state of the row that expansion writes over, or
     /// the columns of a v1 row.
@@ -76,15 +81,15 @@ pub struct StoredExpansion<'a> {
 /// # Errors
 /// Data loss when the given expansion state is not a message.
 pub fn to_record(source: &Grant, put: &GrantPut<'_>) -> Result<GrantRecord> {
-    let lifted = annotation::lift(&source.annotations, put.rules);
+    let lifted = annotation::lift(&source.annotations, put.profile);
     let annotations = kept(&source.annotations, &lifted);
     let (expansion, needs_expansion) = expansion_state(lifted.expansion, put)?;
     let (entitlement, principal) = (source.entitlement.as_option(), source.principal.as_option());
     Ok(GrantRecord {
-        external_id: stored_id(source, put.rules),
+        external_id: stored_id(source, put.profile),
         entitlement: entitlement.map(entitlement_ref).into(),
         principal: principal.map(principal_ref).into(),
-        discovered_at: Timestamp::to_field(put.discovered_at),
+        discovered_at: timestamp::to_field(put.discovered_at),
         expansion: expansion.into(),
         needs_expansion,
         annotations,
@@ -118,7 +123,8 @@ pub(crate) fn expansion_state(
         PutExpansion::Keep(state) => Ok((decode(state.expansion)?, state.needs_expansion)),
         PutExpansion::Lift(replaced) => {
             let mut needs_expansion = lifted.is_some();
-            if let (Rules::Ours, Some(state), Some(_)) = (put.rules, replaced, &lifted)
+            if let (Some(state), Some(_)) = (replaced, &lifted)
+                && put.profile != Profile::GoPebble
                 && decode(state.expansion)? == lifted
             {
                 needs_expansion = state.needs_expansion;
@@ -128,9 +134,9 @@ pub(crate) fn expansion_state(
     }
 }
 
-/// The id that is stored: the grant's own, or the concatenated one where [`Rules::Ours`] applies.
-pub(crate) fn stored_id(source: &Grant, rules: Rules) -> String {
-    if source.id.is_empty() && rules == Rules::Ours {
+/// The id that is stored: the grant's own, or the concatenated one.
+pub(crate) fn stored_id(source: &Grant, profile: Profile) -> String {
+    if source.id.is_empty() && profile != Profile::GoPebble {
         let principal = &source.principal.id;
         return concatenated_id(
             &source.entitlement.id,

@@ -11,10 +11,12 @@ use c1z_proto::connector::v2::Grant;
 use super::sources::{self, Sources};
 use super::{StoredExpansion, concatenated_id};
 use crate::Result;
+use crate::engine::types::Timestamp;
 use crate::keyspace::GrantIdentity;
 use crate::record::annotation::{self, Expansion};
+use crate::record::message;
+use crate::record::timestamp::Stored;
 use crate::record::wire::{self, Field, Fields, Value};
-use crate::record::{Timestamp, message};
 
 const STRUCTURE: &str = "grant record";
 
@@ -52,10 +54,9 @@ pub struct GrantView<'a> {
     pub entitlement: Option<EntitlementRefView<'a>>,
     /// Who holds it; absent in damaged or very old rows only.
     pub principal: Option<PrincipalRefView<'a>>,
-    /// When the row was written.
-    pub discovered_at: Option<Timestamp>,
     /// Whether the row is listed as needing expansion.
     pub needs_expansion: bool,
+    discovered_at: Option<Stored>,
     pub(super) expansion: Option<Cow<'a, [u8]>>,
     pub(super) annotations: Annotations,
     pub(super) sources: SourceSummary<'a>,
@@ -91,8 +92,8 @@ impl<'a> GrantView<'a> {
             external_id: "",
             entitlement: None,
             principal: None,
-            discovered_at: None,
             needs_expansion: false,
+            discovered_at: None,
             expansion: None,
             annotations: Annotations {
                 count: 0,
@@ -135,9 +136,7 @@ impl<'a> GrantView<'a> {
                 ];
                 take_texts(bytes, parts, "principal reference")?;
             }
-            (5, Value::Bytes(bytes)) => {
-                self.discovered_at = Some(Timestamp::merged(self.discovered_at, bytes)?);
-            }
+            (5, Value::Bytes(bytes)) => self.discovered_at.get_or_insert_default().merge(bytes)?,
             (6, Value::Bytes(bytes)) => self.take_expansion(bytes)?,
             (7, Value::Varint(value)) => self.needs_expansion = value != 0,
             (8, Value::Bytes(bytes)) => {
@@ -170,6 +169,11 @@ impl<'a> GrantView<'a> {
             ),
             _ => Cow::Borrowed(self.external_id),
         }
+    }
+
+    /// When the row was written.
+    pub fn discovered_at(&self) -> Option<Timestamp> {
+        self.discovered_at.map(Stored::moment)
     }
 
     /// The identity, complete.
