@@ -4,6 +4,7 @@
 //! format (v1) hold a SQLite database with many syncs, files of today's format (v3) hold a Pebble database with one.
 
 mod budget;
+pub mod digest;
 pub mod engine;
 pub mod envelope;
 mod error;

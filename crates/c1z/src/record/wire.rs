@@ -174,6 +174,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The error for a known field of `structure` whose wire type is not the declared one. The walk
+    /// stands behind the field.
+    #[cold]
+    pub(crate) fn wrong_type(&self, structure: &'static str) -> Error {
+        let end = self.position as u64;
+        Error::data_loss(structure, end, "the declared wire type", "another one")
+    }
+
     #[cold]
     fn bad(&self, expected: &str, found: impl std::fmt::Display) -> Error {
         Error::data_loss("protobuf message", self.position as u64, expected, found)

@@ -1,4 +1,7 @@
 //! Loads the golden files and finds the cases.
+//!
+//! A case is one listing of keys and values with the dump and the writes that belong to it. Lines are
+//! JSON; messages in them are base64 of their canonical bytes.
 
 #![expect(
     clippy::disallowed_methods,
@@ -17,6 +20,8 @@ pub(crate) struct Case {
     /// Folder and variant, for messages.
     pub(crate) name: String,
     kv: PathBuf,
+    dump: PathBuf,
+    ops: PathBuf,
 }
 
 /// Layout of the keys of a case, as its folder name says.
@@ -39,6 +44,17 @@ impl Case {
         } else {
             Era::Current
         }
+    }
+
+    /// The answers of Go's reader.
+    pub(crate) fn dump(&self) -> Vec<Value> {
+        ndjson(&self.dump)
+    }
+
+    /// The writes that made the file, if the case has them and they are all of it.
+    pub(crate) fn ops(&self) -> Option<Vec<Value>> {
+        let own = self.kv.ends_with("kv.ndjson.gz") && self.era() == Era::Current;
+        (own && self.ops.exists()).then(|| ndjson(&self.ops))
     }
 
     /// Live keys and values in key order.
@@ -70,9 +86,17 @@ pub(crate) fn cases() -> Vec<Case> {
             };
             let variant = variant.strip_suffix("ndjson.gz").expect("a listing");
             let variant = variant.trim_end_matches('.').to_owned();
+            let dump = if variant.is_empty() { "v3" } else { &variant };
+            let dump = folder.join(format!("dump.{dump}.ndjson.gz"));
+            assert!(dump.exists(), "no dump beside {}", file.display());
             let case = folder.file_name().unwrap_or_default().to_string_lossy();
             let name = format!("{case} {variant}").trim().to_owned();
-            cases.push(Case { name, kv: file });
+            cases.push(Case {
+                name,
+                kv: file,
+                dump,
+                ops: folder.join("ops.ndjson.gz"),
+            });
         }
     }
     cases.sort_by(|a, b| a.name.cmp(&b.name));
@@ -103,4 +127,21 @@ pub(crate) fn hex(text: &Value) -> Vec<u8> {
     pairs
         .map(|byte| u8::try_from(byte).expect("a byte"))
         .collect()
+}
+
+/// The bytes of a JSON string in base64.
+pub(crate) fn base64(text: &Value) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let text = text.as_str().expect("base64 text").trim_end_matches('=');
+    let (mut bits, mut held, mut out) = (0u32, 0, Vec::new());
+    for c in text.bytes() {
+        let digit = ALPHABET.iter().position(|&a| a == c).expect("a digit");
+        bits = bits << 6 | u32::try_from(digit).expect("six bits");
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push(u8::try_from(bits >> held & 0xff).expect("a byte"));
+        }
+    }
+    out
 }

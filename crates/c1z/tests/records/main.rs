@@ -9,8 +9,14 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::unwrap_used,
     reason = "a test that meets unexpected data must stop"
 )]
 
 mod golden;
 mod keys;
+mod messages;
+mod predict;
+mod rekey;
+mod runs;
+mod writes;
