@@ -4,9 +4,13 @@
 //! A development dependency only: no product code depends on it. Nothing here panics on bad data; what is wrong is
 //! returned, so that a caller can print all of it.
 
+pub mod chance;
 pub mod check;
+pub mod clock;
 mod error;
 pub mod golden;
+pub mod ids;
+pub mod replay;
 pub mod table;
 
 pub use error::{Error, Result};

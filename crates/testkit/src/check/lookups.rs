@@ -293,24 +293,31 @@ impl Checker<'_> {
                 let found = reader.get_grant(scope, id)?;
                 let by_ids = reader.get_grants_by_ids(scope, std::slice::from_ref(id))?;
                 self.compare("GetGrant", line, "by ids", &vec![found.clone()], &by_ids);
-                self.grant_by_key(line, scope, &found)?;
+                self.grant_by_key(line, lookup, &found);
                 Found::Record(List::Grants, rows::grant(&found))
             }
             other => Found::Answer(Answer::Token(format!("not a point read: {other:?}"))),
         })
     }
 
-    /// A grant read by structure is the grant read by id. With identity by external id, several grants may share a
-    /// structure; then the one read has it.
-    fn grant_by_key(&mut self, line: usize, scope: &Scope, found: &v2::Grant) -> c1z::Result<()> {
+    /// A grant read by structure is the grant read by id. With identity by external id several grants may share a
+    /// structure; then the answer is one of them, or `Ambiguous`.
+    fn grant_by_key(&mut self, line: usize, lookup: &Lookup, found: &v2::Grant) {
+        const CHECK: &str = "GetGrant";
         let key = rows::grant_key(found);
-        let by_key = self.reader.get_grant_by_key(scope, &key)?;
-        if self.profile == Profile::GoSqlite {
-            self.compare("GetGrant", line, "by key", &key, &rows::grant_key(&by_key));
-        } else {
-            self.compare("GetGrant", line, "by key", found, &by_key);
+        let by_key = self.reader.get_grant_by_key(&scope(&lookup.sync_id), &key);
+        let is_shared = self.grants_with_key(&lookup.sync_id, &key) > 1;
+        match by_key {
+            Ok(by_key) if is_shared => {
+                self.compare(CHECK, line, "by key", &key, &rows::grant_key(&by_key));
+            }
+            Err(error) if is_shared => {
+                let kind = error.kind();
+                self.compare(CHECK, line, "by key", &c1z::ErrorKind::Ambiguous, &kind);
+            }
+            Ok(by_key) => self.compare(CHECK, line, "by key", found, &by_key),
+            Err(error) => self.differ(CHECK, line, "by key", found, &error),
         }
-        Ok(())
     }
 
     fn answer(

@@ -17,7 +17,7 @@ mod text;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
 
-use c1z::engine::types::{ResourceRef, SyncId};
+use c1z::engine::types::{GrantKey, ResourceRef, SyncId};
 use c1z::engine::{Profile, Reader, Scope};
 use c1z_proto::connector::v2;
 
@@ -64,6 +64,7 @@ pub fn check_reader(
         order: options.order,
         lists: BTreeMap::new(),
         listed: HashSet::new(),
+        grant_keys: BTreeMap::new(),
         entitlement: None,
         entitlements_seen: BTreeMap::new(),
         report: CheckReport::default(),
@@ -82,6 +83,8 @@ struct Checker<'a> {
     lists: BTreeMap<String, Lists>,
     /// The same rows, to be looked up.
     listed: HashSet<(String, List, Listed)>,
+    /// How many grants have a structure, by sync id.
+    grant_keys: BTreeMap<String, BTreeMap<GrantKey, usize>>,
     /// The entitlement that the lookups of grants are about: id and resource.
     entitlement: Option<(String, ResourceRef)>,
     /// How often an entitlement id was looked up, by sync id and id: ids may repeat on several resources.
@@ -262,6 +265,24 @@ impl Checker<'_> {
     fn is_listed(&self, sync_id: &str, list: List, row: &Listed) -> bool {
         let key = (sync_id.to_owned(), list, row.clone());
         self.listed.contains(&key)
+    }
+
+    /// How many grants of a sync have this structure.
+    fn grants_with_key(&mut self, sync_id: &str, key: &GrantKey) -> usize {
+        use buffa::Message as _;
+        if !self.grant_keys.contains_key(sync_id) {
+            let mut counts = BTreeMap::new();
+            for row in &self.list(sync_id, List::Grants).rows {
+                let grant = v2::Grant::decode_from_slice(&row.bytes).unwrap_or_default();
+                *counts.entry(rows::grant_key(&grant)).or_insert(0) += 1;
+            }
+            self.grant_keys.insert(sync_id.to_owned(), counts);
+        }
+        let counts = self.grant_keys.get(sync_id);
+        counts
+            .and_then(|counts| counts.get(key))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Entitlements of a sync: those of the dump, or the engine's where the dump holds hashes.
