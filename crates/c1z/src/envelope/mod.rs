@@ -17,6 +17,7 @@ mod limits;
 mod manifest;
 mod open;
 mod payload;
+mod publish;
 mod source;
 mod tar;
 mod v1;
@@ -32,6 +33,7 @@ pub use limits::{
 pub use manifest::{EngineName, Manifest, PayloadEncoding};
 pub use open::{EnvelopeFile, OpenOptions, V3File};
 pub use payload::{PayloadFs, PayloadOptions, VerifiedPayload};
+pub use publish::{Existing, publish};
 pub use v1::{V1Database, V1Decoded, V1File, write_v1};
 pub use write::{EntryContent, LEVEL_DEFAULT, NewEntry, Splice, WriteOptions, WriteSummary, write_v3};
 

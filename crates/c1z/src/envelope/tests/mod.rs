@@ -8,7 +8,7 @@ mod golden;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use shingle::vfs::{Fs, OsFs, ReadFile};
+use shingle::vfs::{Fs, MemFile, OsFs, ReadFile};
 
 use super::*;
 use crate::Result;
@@ -58,27 +58,9 @@ fn has(case: &str, name: &str) -> Option<PathBuf> {
     OsFs.metadata(&path).is_ok().then_some(path)
 }
 
-/// A file in memory.
-#[derive(Debug)]
-struct Memory(Vec<u8>);
-
-impl ReadFile for Memory {
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<usize> {
-        let from = usize::try_from(offset).unwrap().min(self.0.len());
-        let found = &self.0[from..];
-        let n = found.len().min(buf.len());
-        buf[..n].copy_from_slice(&found[..n]);
-        Ok(n)
-    }
-
-    fn len(&self) -> u64 {
-        self.0.len() as u64
-    }
-}
-
 /// Opens bytes as if they were a file.
 fn open_bytes(bytes: &[u8], options: &OpenOptions) -> Result<EnvelopeFile> {
-    let file: Arc<dyn ReadFile> = Arc::new(Memory(bytes.to_vec()));
+    let file: Arc<dyn ReadFile> = Arc::new(MemFile::new(bytes));
     EnvelopeFile::from_file(file, Path::new("memory.c1z"), options)
 }
 
