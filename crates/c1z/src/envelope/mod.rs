@@ -33,7 +33,9 @@ pub use manifest::{EngineName, Manifest, PayloadEncoding};
 pub use open::{EnvelopeFile, OpenOptions, V3File};
 pub use payload::{PayloadFs, PayloadOptions, VerifiedPayload};
 pub use v1::{V1Database, V1Decoded, V1File, write_v1};
-pub use write::{EntryContent, LEVEL_DEFAULT, NewEntry, Splice, WriteOptions, WriteSummary, write_v3};
+pub use write::{
+    EntryContent, LEVEL_DEFAULT, NewEntry, Splice, WriteOptions, WriteSummary, write_v3,
+};
 
 #[cfg(test)]
 mod tests;
