@@ -53,7 +53,9 @@ impl EnvelopeFile {
     /// `ResourceExhausted` for a v3 file whose head, footer or index is not acceptable;
     /// `InvalidArgument` for a v1 file when a variable is `0`.
     pub fn open(fs: &dyn Fs, path: &Path, options: &OpenOptions) -> Result<Self> {
-        let file = fs.open(path).map_err(|e| missing(Error::io("open", path, e)))?;
+        let file = fs
+            .open(path)
+            .map_err(|e| missing(Error::io("open", path, e)))?;
         Self::from_file(file, path, options)
     }
 
@@ -183,7 +185,9 @@ impl V3File {
         if let Some(fs) = self.fs.get() {
             return Ok(Arc::clone(fs));
         }
-        let made = self.make_payload().map_err(|error| self.source.locate(error))?;
+        let made = self
+            .make_payload()
+            .map_err(|error| self.source.locate(error))?;
         // When two threads made one, the first counts.
         Ok(Arc::clone(self.fs.get_or_init(|| Arc::new(made))))
     }
@@ -200,9 +204,10 @@ impl V3File {
             (PayloadEncoding::TarZstd, _) => {
                 PayloadFs::tar_zstd(source, limits, &self.options, range)
             }
-            (PayloadEncoding::IndexedZstd, None) => {
-                Err(Error::new(ErrorKind::Internal, "an indexed file was opened without index"))
-            }
+            (PayloadEncoding::IndexedZstd, None) => Err(Error::new(
+                ErrorKind::Internal,
+                "an indexed file was opened without index",
+            )),
         }
     }
 
@@ -215,7 +220,9 @@ impl V3File {
             limits: self.limits,
             entry: entry.clone(),
         };
-        entries.map(|entry| (entry.name.clone(), splice(entry))).collect()
+        entries
+            .map(|entry| (entry.name.clone(), splice(entry)))
+            .collect()
     }
 }
 
@@ -235,7 +242,12 @@ fn read_index(
     if index.manifest_xxh64 != 0 && index.manifest_xxh64 != found {
         let expected = format!("XXH64 {:016x}, as the index records", index.manifest_xxh64);
         let found = format!("{found:016x}");
-        return Err(fault::corrupt("manifest", PREFIX_LEN as u64, expected, found));
+        return Err(fault::corrupt(
+            "manifest",
+            PREFIX_LEN as u64,
+            expected,
+            found,
+        ));
     }
     if limits.fail_fast {
         limits.check_decoded("payload", index.raw_len_total())?;
@@ -245,11 +257,19 @@ fn read_index(
 
 fn read_footer(source: &Source, payload: &Range<u64>) -> Result<Footer> {
     let footer_len = FOOTER_LEN as u64;
-    let at = payload.end.checked_sub(footer_len).filter(|at| *at >= payload.start);
+    let at = payload
+        .end
+        .checked_sub(footer_len)
+        .filter(|at| *at >= payload.start);
     let Some(at) = at else {
         let found = format!("{} bytes", payload.end - payload.start);
         let expected = format!("{footer_len} bytes");
-        return Err(fault::truncated("index footer", payload.start, expected, found));
+        return Err(fault::truncated(
+            "index footer",
+            payload.start,
+            expected,
+            found,
+        ));
     };
     source.keep_tail()?;
     let bytes = source.fetch(at..payload.end)?;

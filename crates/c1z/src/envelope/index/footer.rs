@@ -37,7 +37,11 @@ impl Footer {
     pub(crate) fn of(index: &[u8], index_offset: u64) -> Option<Self> {
         let index_len = u32::try_from(index.len()).ok()?;
         let fits = u64::from(index_len) <= INDEX_LEN_MAX;
-        fits.then(|| Self { index_offset, index_len, index_xxh64: xxh64(index, 0) })
+        fits.then(|| Self {
+            index_offset,
+            index_len,
+            index_xxh64: xxh64(index, 0),
+        })
     }
 
     /// Decodes the footer of a file of `file_len` bytes whose payload starts at `payload_start`.
@@ -51,11 +55,37 @@ impl Footer {
         payload_start: u64,
     ) -> Result<Self> {
         let at = file_len.saturating_sub(FOOTER_LEN as u64);
-        let [o0, o1, o2, o3, o4, o5, o6, o7, l0, l1, l2, l3, h0, h1, h2, h3, h4, h5, h6, h7, magic @ ..] =
-            bytes;
+        let [
+            o0,
+            o1,
+            o2,
+            o3,
+            o4,
+            o5,
+            o6,
+            o7,
+            l0,
+            l1,
+            l2,
+            l3,
+            h0,
+            h1,
+            h2,
+            h3,
+            h4,
+            h5,
+            h6,
+            h7,
+            magic @ ..,
+        ] = bytes;
         if magic != MAGIC {
             let found = magic.escape_ascii();
-            return Err(fault::truncated(STRUCTURE, at + 20, MAGIC.escape_ascii(), found));
+            return Err(fault::truncated(
+                STRUCTURE,
+                at + 20,
+                MAGIC.escape_ascii(),
+                found,
+            ));
         }
         let footer = Self {
             index_offset: u64::from_be_bytes([o0, o1, o2, o3, o4, o5, o6, o7]),
@@ -87,7 +117,12 @@ impl Footer {
         if found != self.index_xxh64 {
             let expected = format!("XXH64 {:016x}", self.index_xxh64);
             let found = format!("{found:016x}");
-            return Err(fault::corrupt("frame index", self.index_offset, expected, found));
+            return Err(fault::corrupt(
+                "frame index",
+                self.index_offset,
+                expected,
+                found,
+            ));
         }
         Ok(())
     }

@@ -39,7 +39,11 @@ impl Content {
 #[derive(Debug)]
 pub(super) enum Place {
     /// In frames of its own; how they are served is decided at the first open.
-    Indexed { id: u32, entry: IndexEntry, content: Mutex<Option<Content>> },
+    Indexed {
+        id: u32,
+        entry: IndexEntry,
+        content: Mutex<Option<Content>>,
+    },
     /// From an offset of a content that all files share.
     Inside { content: Content, offset: u64 },
 }
@@ -56,13 +60,31 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn inside(name: String, len: u64, content: Content, offset: u64) -> Self {
-        Self { name, len, place: Place::Inside { content, offset }, cluster: None }
+        Self {
+            name,
+            len,
+            place: Place::Inside { content, offset },
+            cluster: None,
+        }
     }
 
-    pub(super) fn indexed(id: u32, entry: IndexEntry, cluster: Option<std::ops::Range<u64>>) -> Self {
+    pub(super) fn indexed(
+        id: u32,
+        entry: IndexEntry,
+        cluster: Option<std::ops::Range<u64>>,
+    ) -> Self {
         let name = entry.name.clone();
         let len = entry.raw_len;
-        Self { name, len, place: Place::Indexed { id, entry, content: Mutex::default() }, cluster }
+        Self {
+            name,
+            len,
+            place: Place::Indexed {
+                id,
+                entry,
+                content: Mutex::default(),
+            },
+            cluster,
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -116,7 +138,12 @@ impl PayloadFile {
             Ok((content, offset))
         });
         let (content, offset) = opened.map_err(|e| in_entry(&context, &entry.name, e))?;
-        Ok(Self { context, entry, content, offset })
+        Ok(Self {
+            context,
+            entry,
+            content,
+            offset,
+        })
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::super::counters::Counters;
+use super::super::decode::{read_step, stream, wrong_hash, wrong_len};
 use super::super::fault;
 use super::super::hash::RunningHash;
 use super::super::index::IndexEntry;
-use super::super::decode::{read_step, stream, wrong_hash, wrong_len};
 use super::file::{Entry, PayloadFile};
 use super::{Context, in_entry};
 use crate::Result;
@@ -49,7 +49,9 @@ pub(super) fn verify<'a>(
 
 fn verify_indexed(context: &Context, entry: &IndexEntry, buf: &mut [u8]) -> Result<()> {
     let base = entry.frame_offset;
-    context.limits.check_decoded("payload file", entry.raw_len)?;
+    context
+        .limits
+        .check_decoded("payload file", entry.raw_len)?;
     let mut decoder = stream(&context.source, &context.limits, entry.frames());
     let (mut xxh64, mut sha256) = (RunningHash::new(), Sha256::new());
     let mut len = 0;

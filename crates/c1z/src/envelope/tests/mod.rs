@@ -21,7 +21,9 @@ fn golden() -> PathBuf {
 /// All bytes of a file of `fs`.
 fn read_all(fs: &dyn Fs, path: impl AsRef<Path>) -> Vec<u8> {
     let path = path.as_ref();
-    let file = fs.open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let file = fs
+        .open(path)
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     read_file(&*file)
 }
 
@@ -44,7 +46,10 @@ fn open_v3(path: &Path) -> V3File {
 
 /// Name and bytes of every file of a payload.
 fn contents(payload: &PayloadFs) -> Vec<(String, Vec<u8>)> {
-    payload.files().map(|(name, _)| (name.to_owned(), read_all(payload, name))).collect()
+    payload
+        .files()
+        .map(|(name, _)| (name.to_owned(), read_all(payload, name)))
+        .collect()
 }
 
 /// Names of the golden cases, sorted.
@@ -88,5 +93,6 @@ fn read_everything(bytes: &[u8], options: &OpenOptions) -> Result<Vec<(String, V
 
 /// The library's error inside what the file seam reported.
 fn as_ours(e: std::io::Error) -> crate::Error {
-    e.downcast::<crate::Error>().expect("every failure of a payload is one of ours")
+    e.downcast::<crate::Error>()
+        .expect("every failure of a payload is one of ours")
 }

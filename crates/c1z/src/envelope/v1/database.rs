@@ -22,7 +22,12 @@ pub struct V1Database {
 
 impl V1Database {
     pub(super) fn new(budget: MemoryBudget) -> Self {
-        Self { budget, chunks: Vec::new(), shares: Vec::new(), len: 0 }
+        Self {
+            budget,
+            chunks: Vec::new(),
+            shares: Vec::new(),
+            len: 0,
+        }
     }
 
     /// Adds bytes to the end.
@@ -35,7 +40,9 @@ impl V1Database {
                 Some(last) if last.len() < CHUNK_LEN => last,
                 full => {
                     self.chunks.extend(full);
-                    let share = self.budget.reserve(CHUNK_LEN as u64, "decoded v1 database")?;
+                    let share = self
+                        .budget
+                        .reserve(CHUNK_LEN as u64, "decoded v1 database")?;
                     self.shares.push(share);
                     Vec::with_capacity(CHUNK_LEN)
                 }
@@ -81,6 +88,8 @@ impl ReadFile for V1Database {
 
 impl fmt::Debug for V1Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("V1Database").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("V1Database")
+            .field("len", &self.len)
+            .finish_non_exhaustive()
     }
 }

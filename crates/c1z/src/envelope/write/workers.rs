@@ -81,7 +81,10 @@ fn receive<D>(
             return result;
         }
         let Ok((number, result)) = done.recv() else {
-            return Err(Error::new(ErrorKind::Internal, "the compressing threads are gone"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "the compressing threads are gone",
+            ));
         };
         early.insert(number, result);
     }
@@ -101,10 +104,16 @@ mod tests {
                     (0..1000 / (n + 1)).for_each(|_| std::thread::yield_now());
                     Ok(n)
                 };
-                let taken = in_order(threads, 0..jobs, || (), work, |n| {
-                    seen.push(n);
-                    Ok(())
-                });
+                let taken = in_order(
+                    threads,
+                    0..jobs,
+                    || (),
+                    work,
+                    |n| {
+                        seen.push(n);
+                        Ok(())
+                    },
+                );
                 taken.unwrap();
                 assert_eq!(seen, (0..jobs).collect::<Vec<_>>());
             }
@@ -124,7 +133,13 @@ mod tests {
         };
         let error = in_order(4, 0..1000, || (), work, take).unwrap_err();
         assert_eq!((error.to_string().as_str(), taken), ("7", 7));
-        let error = in_order(4, 0..1000, || (), |(), n| Ok(n), |_| Err(Error::invalid("sink")));
+        let error = in_order(
+            4,
+            0..1000,
+            || (),
+            |(), n| Ok(n),
+            |_| Err(Error::invalid("sink")),
+        );
         assert_eq!(error.unwrap_err().to_string(), "sink");
     }
 }
