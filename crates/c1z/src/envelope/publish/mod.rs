@@ -81,9 +81,7 @@ pub fn publish<T>(
 /// Refuses early what would be refused in the end, before the work is done.
 fn check_target(fs: &dyn Fs, target: &Path, existing: Existing) -> Result<()> {
     match fs.metadata(target) {
-        Ok(found) if found.is_dir => {
-            Err(Error::invalid("target is a folder").in_file(target))
-        }
+        Ok(found) if found.is_dir => Err(Error::invalid("target is a folder").in_file(target)),
         Ok(_) if existing == Existing::Keep => Err(already_exists(target)),
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -120,7 +118,8 @@ fn write_temporary<T>(
     let file = file.map_err(|e| created(temporary, e))?;
     let mut sink = FileSink::new(file);
     let value = write(&mut sink)?;
-    sink.finish().map_err(|e| fault::from_io("write", temporary, e))?;
+    sink.finish()
+        .map_err(|e| fault::from_io("write", temporary, e))?;
     Ok(value)
 }
 
@@ -157,7 +156,10 @@ fn place(fs: &dyn Fs, temporary: &Path, target: &Path, existing: Existing) -> Re
 
 /// File systems without hard links; there the check and the rename leave a moment between them.
 fn cannot_link(e: &io::Error) -> bool {
-    matches!(e.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+    matches!(
+        e.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+    )
 }
 
 /// After the file has its name. Errors from here on are not about an unusable artifact.
