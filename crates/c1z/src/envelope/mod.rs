@@ -35,7 +35,9 @@ pub use open::{EnvelopeFile, OpenOptions, V3File};
 pub use payload::{PayloadFs, PayloadOptions, VerifiedPayload};
 pub use publish::{Existing, publish};
 pub use v1::{V1Database, V1Decoded, V1File, write_v1};
-pub use write::{EntryContent, LEVEL_DEFAULT, NewEntry, Splice, WriteOptions, WriteSummary, write_v3};
+pub use write::{
+    EntryContent, LEVEL_DEFAULT, NewEntry, Splice, WriteOptions, WriteSummary, write_v3,
+};
 
 #[cfg(test)]
 mod tests;
