@@ -5,6 +5,11 @@
 //! Ids and times of syncs are those of the dump. Not compared: cases whose writes go beyond the contract (expansion,
 //! retention, diff).
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that meets unexpected data must stop"
+)]
+
 use std::sync::Arc;
 
 use c1z::engine::model::{Model, ModelOptions};
@@ -49,8 +54,7 @@ fn replayed(case: &Case, dump: &Dump, identity: Identity, profile: Profile) -> M
         handler: Some(&mut |engine, step, _| handle(engine, step)),
     };
     let steps = case.ops().unwrap();
-    let done =
-        replay(&model, &steps, options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let done = replay(&model, &steps, options).unwrap();
     assert_eq!(done.steps, steps.len());
     clock.set(dump.read_at());
     model.reopen(true)

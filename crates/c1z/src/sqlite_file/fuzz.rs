@@ -18,7 +18,7 @@ use super::table::{Row, Rows, Table};
 const VALUE_BYTES_MAX: usize = 64 << 20;
 
 #[derive(Debug)]
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl ReadFile for Bytes {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
@@ -147,11 +147,11 @@ pub fn statement(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (first, second) = text.split_once(';').unwrap_or((&text, &text));
     if let Ok(table) = parse_table(first) {
-        let _ = parse_index(second, &table);
+        let _ = parse_index(second, |_| Some(&table));
         let on = format!(
             "create index i on \"{}\" {second}",
             table.name.replace('"', "\"\"")
         );
-        let _ = parse_index(&on, &table);
+        let _ = parse_index(&on, |_| Some(&table));
     }
 }

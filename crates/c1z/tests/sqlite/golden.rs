@@ -158,20 +158,28 @@ fn check_lookups(golden: &Golden, table: &Table, rowids: &[i64]) {
 fn index_seeks_equal_filtered_scans() {
     let (mut indexes, mut keys) = (0, 0);
     for golden in goldens() {
-        let database = open(&golden.database).unwrap();
-        for table in tables(&database) {
-            let rows = values(&table);
-            for name in database.indexes_of(&table.definition().name) {
-                let index = database.index(name).unwrap().expect("the index exists");
-                keys += check_index(&golden.name, &index, &rows);
-                indexes += 1;
-            }
-        }
+        let found = check_all_indexes(&golden.name, &open(&golden.database).unwrap());
+        indexes += found.0;
+        keys += found.1;
     }
     assert!(
         indexes > 400 && keys > 20_000,
         "{indexes} indexes, {keys} keys"
     );
+}
+
+/// Compares every index of a database with its table; returns the numbers of indexes and of keys.
+pub(crate) fn check_all_indexes(context: &str, database: &Database) -> (usize, usize) {
+    let (mut indexes, mut keys) = (0, 0);
+    for table in tables(database) {
+        let rows = values(&table);
+        for name in database.indexes_of(&table.definition().name) {
+            let index = database.index(name).unwrap().expect("the index exists");
+            keys += check_index(context, &index, &rows);
+            indexes += 1;
+        }
+    }
+    (indexes, keys)
 }
 
 type Values = Vec<Value<'static>>;

@@ -11,3 +11,4 @@ mod golden;
 mod hostile;
 mod random;
 mod support;
+mod writing;

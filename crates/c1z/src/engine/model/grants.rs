@@ -261,8 +261,11 @@ pub(super) fn entitlements_of(
 ) -> Result<Vec<(Key, v2::Entitlement)>> {
     check_ref("resource in the filter", filter.resource.as_ref())?;
     let passes = |row: &v2::Entitlement| {
+        let resource = key::entitlement_resource(row);
+        let of_type = &filter.resource_type;
         let wanted = filter.resource.as_ref();
-        wanted.is_none_or(|wanted| *wanted == key::entitlement_resource(row))
+        wanted.is_none_or(|wanted| *wanted == resource)
+            && (of_type.is_empty() || *of_type == resource.resource_type)
     };
     let rows = records
         .entitlements
