@@ -54,8 +54,9 @@ pub fn publish<T>(
     existing: Existing,
     write: impl FnOnce(&mut dyn Write) -> Result<T>,
 ) -> Result<T> {
+    let name = file_name(target)?;
     check_target(fs, target, existing)?;
-    let temporary = temporary_path(entropy, target)?;
+    let temporary = temporary_path(entropy, target, name)?;
     let written = write_temporary(fs, &temporary, write);
     let placed = written.and_then(|value| {
         place(fs, &temporary, target, existing)?;
@@ -95,11 +96,12 @@ fn already_exists(target: &Path) -> Error {
         .with_hint("choose another path, or ask for the file to be replaced")
 }
 
-fn temporary_path(entropy: &dyn Entropy, target: &Path) -> Result<PathBuf> {
+fn file_name(target: &Path) -> Result<&str> {
     let name = target.file_name().and_then(|name| name.to_str());
-    let Some(name) = name else {
-        return Err(Error::invalid("target has no file name in UTF-8").in_file(target));
-    };
+    name.ok_or_else(|| Error::invalid("target has no file name in UTF-8").in_file(target))
+}
+
+fn temporary_path(entropy: &dyn Entropy, target: &Path, name: &str) -> Result<PathBuf> {
     let mut random = [0; 8];
     let drawn = entropy.fill(&mut random);
     drawn.map_err(|e| Error::io("draw a temporary name", target, e).artifact_unusable())?;
