@@ -10,6 +10,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use buffa_build::MapRepr;
+use protox::prost::encoding::{WireType, encode_key, encode_varint};
+use protox::prost_reflect::DescriptorPool;
+
+#[path = "build/tables.rs"]
+mod tables;
 
 /// Well-known files that the schema imports. They are named here so that their types are generated
 /// like ours (ordered maps, unknown fields kept) instead of being taken from another crate.
@@ -26,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("proto");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-changed=proto");
 
     let mut files = Vec::new();
@@ -33,13 +39,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.extend(WELL_KNOWN.map(String::from));
     files.sort();
 
-    let mut compiler = protox::Compiler::new([&root])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(false)
-        .open_files(&files)?;
-    let set = out.join("descriptors.binpb");
-    std::fs::write(&set, compiler.encode_file_descriptor_set())?;
+    let pool = compile(&root, &files)?;
+    let set = out.join("schema.binpb");
+    std::fs::write(&set, descriptor_set(&pool))?;
+    std::fs::write(out.join("tables.rs"), tables::render(&pool)?)?;
+    let records: Vec<_> = files
+        .iter()
+        .filter(|file| file.starts_with("c1/storage/v3/"))
+        .cloned()
+        .collect();
+    let records = compile(&root, &records)?;
+    std::fs::write(out.join("closure.binpb"), descriptor_set(&records))?;
 
     buffa_build::Config::new()
         .descriptor_set(&set)
@@ -50,6 +60,34 @@ fn main() -> Result<(), Box<dyn Error>> {
         .generate_with_setters(false)
         .include_file("messages.rs")
         .compile()
+}
+
+/// Compiles files and everything that they import.
+fn compile(root: &Path, files: &[String]) -> Result<DescriptorPool, Box<dyn Error>> {
+    let mut compiler = protox::Compiler::new([root])?;
+    compiler
+        .include_imports(true)
+        .include_source_info(false)
+        .open_files(files)?;
+    // Through bytes, because the compiler's own pool keeps comments and positions.
+    Ok(DescriptorPool::decode(
+        compiler.encode_file_descriptor_set().as_slice(),
+    )?)
+}
+
+/// A `google.protobuf.FileDescriptorSet` of all files, sorted by path. Options that are extensions
+/// are in it.
+fn descriptor_set(pool: &DescriptorPool) -> Vec<u8> {
+    let mut files: Vec<_> = pool.files().collect();
+    files.sort_by(|a, b| a.name().cmp(b.name()));
+    let mut set = Vec::new();
+    for file in files {
+        let file = file.encode_to_vec();
+        encode_key(1, WireType::LengthDelimited, &mut set);
+        encode_varint(file.len() as u64, &mut set);
+        set.extend(file);
+    }
+    set
 }
 
 /// Collects the paths of all schema files below `folder`, relative to `root`, with `/` between.

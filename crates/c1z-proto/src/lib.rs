@@ -10,19 +10,18 @@
 //! Left out: messages that are neither stored in a file nor needed to read one (provisioning,
 //! actions, events, tickets, configuration).
 
-#[allow(
-    missing_docs,
-    unused_qualifications,
-    unreachable_pub,
-    clippy::all,
-    clippy::pedantic,
-    clippy::allow_attributes_without_reason,
-    clippy::indexing_slicing,
-    reason = "generated code"
-)]
-mod messages {
-    include!(concat!(env!("OUT_DIR"), "/messages.rs"));
-}
+mod check;
+mod codec;
+pub mod descriptors;
+mod error;
+pub mod json;
+mod messages;
+pub mod scan;
+pub mod schema;
+pub mod wire;
 
+pub use check::{DEPTH_MAX, check};
+pub use codec::{decode, encode_canonical, encode_canonical_into};
+pub use error::{Error, Error as DecodeError, ErrorKind};
 pub use messages::c1::{c1z, connector, connectorapi, reader, storage};
 pub use messages::google;

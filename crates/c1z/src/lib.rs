@@ -3,12 +3,16 @@
 //! A file holds *who has access to what*: resource types, resources, entitlements, grants and assets. Files of the first
 //! format (v1) hold a SQLite database with many syncs, files of today's format (v3) hold a Pebble database with one.
 
+mod budget;
 pub mod digest;
 pub mod engine;
+pub mod envelope;
 mod error;
 pub mod keyspace;
 pub mod ksuid;
 pub mod record;
+pub mod sqlite_file;
 mod sync;
 
+pub use budget::{MemoryBudget, Reservation};
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};

@@ -6,6 +6,7 @@
 //! and names it.
 
 pub mod batch;
+pub mod cache;
 mod checksum;
 mod codec;
 pub mod compress;
@@ -15,6 +16,7 @@ pub mod key;
 pub mod manifest;
 pub mod options_file;
 mod record;
+pub mod sst;
 #[cfg(test)]
 mod testing;
 pub mod version;

@@ -37,6 +37,8 @@ pub struct ResourceFilter {
 pub struct EntitlementFilter {
     /// On this resource.
     pub resource: Option<ResourceRef>,
+    /// On resources of this type; empty: any.
+    pub resource_type: String,
 }
 
 /// Restricts a list of grants. Every combination is legal and means the intersection.

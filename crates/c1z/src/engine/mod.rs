@@ -7,6 +7,7 @@
 pub(crate) mod contract;
 pub mod filter;
 pub mod lifecycle;
+pub mod model;
 pub mod page;
 pub mod reader;
 pub(crate) mod source;
