@@ -19,13 +19,14 @@ type DumpPlan struct {
 	Hash bool
 }
 
-// Dump opens a file read-only and prints everything that the store answers.
+// Dump opens a file read-only and prints everything that the store answers. A file that
+// cannot be opened is one line of kind open_error, and an error.
 func Dump(out *report.Lines, path string, plan DumpPlan) (err error) {
 	ctx := context.Background()
 	s, err := openFile(ctx, path, true)
 	if err != nil {
 		out.Emit(report.Fields{"kind": "open_error", "error": errorOf(err)})
-		return nil
+		return err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	d := &dumper{ctx: ctx, out: out, store: s, path: path, plan: plan}
