@@ -153,6 +153,11 @@ impl Error {
         self.0.corruption.as_ref()
     }
 
+    /// The cause, taken out.
+    pub fn into_source(self) -> Option<Box<dyn std::error::Error + Send + Sync>> {
+        self.0.source
+    }
+
     /// The message and those of all causes, joined by `: `.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

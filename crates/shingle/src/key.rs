@@ -1,12 +1,13 @@
 //! Internal keys: a user key, and a trailer of sequence number and kind.
 //!
-//! Order of internal keys: user key ascending bytewise, then trailer descending, so that of several versions of one
-//! user key the newest comes first (`pebble-ondisk` §4).
+//! Order of internal keys: user key ascending bytewise, then trailer descending, so that of several
+//! versions of one user key the newest comes first (`pebble-ondisk` §4).
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A 56-bit sequence number. 0 is the bottommost; 1 to 9 are reserved; the first that a live database assigns is 10.
+/// A 56-bit sequence number. 0 is the bottommost; 1 to 9 are reserved; the first that a live
+/// database assigns is 10.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeqNo(pub u64);
 
@@ -103,6 +104,12 @@ impl Trailer {
         Kind::from_u8(self.kind_number())
     }
 
+    /// The same kind with another sequence number.
+    #[must_use]
+    pub const fn with_seq(self, seq: SeqNo) -> Self {
+        Self(seq.0 << 8 | (self.0 & 0xff))
+    }
+
     /// Whether a bound with this trailer is exclusive (`pebble-ondisk` §2.4).
     pub fn is_exclusive_sentinel(self) -> bool {
         self.seq() == SeqNo::MAX
@@ -128,7 +135,7 @@ impl fmt::Debug for Trailer {
 }
 
 /// An owned internal key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct InternalKey {
     /// The user key.
     pub user: Vec<u8>,
@@ -143,6 +150,12 @@ impl InternalKey {
             user: user.into(),
             trailer,
         }
+    }
+}
+
+impl fmt::Debug for InternalKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:?}", self.user.escape_ascii(), self.trailer)
     }
 }
 
@@ -163,7 +176,8 @@ pub fn compare(a: (&[u8], Trailer), b: (&[u8], Trailer)) -> Ordering {
     a.0.cmp(b.0).then_with(|| b.1.cmp(&a.1))
 }
 
-/// One fragment of range tombstones: hides versions of the keys in `[start, end)` that are older than `seq`.
+/// One fragment of range tombstones: hides versions of the keys in `[start, end)` that are older
+/// than `seq`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RangeTombstone {
     /// First key hidden.

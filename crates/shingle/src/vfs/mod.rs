@@ -1,11 +1,19 @@
 //! The only place that touches files, the clock and randomness.
 //!
-//! Everything above takes a [`Fs`], so a test can own the whole environment: [`OsFs`] is the real one, `MemFs` knows
-//! what was synced, `FaultFs` fails the k-th operation on demand, and a reader's view of the files inside an envelope is
-//! a `Fs` too. Paths are used as given; an implementation that is not backed by the operating system treats them as
+//! Everything above takes a [`Fs`], so a test can own the whole environment: [`OsFs`] is the real
+//! one, [`MemFs`] knows what was synced, [`FaultFs`] fails the k-th operation on demand,
+//! [`CountingFs`] counts, and a reader's view of the files inside an envelope is a `Fs` too. Paths
+//! are used as given; an implementation that is not backed by the operating system treats them as
 //! opaque names split at `/`.
 
+mod count;
+mod fault;
+mod manual;
+mod mem;
 mod os;
+mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;
@@ -13,7 +21,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use count::{CountingFs, IoCounts};
+pub use fault::FaultFs;
+#[cfg(test)]
+pub(crate) use manual::Lottery;
+pub use manual::{ManualClock, SeededEntropy};
+pub use mem::{MemFile, MemFs};
 pub use os::{OsClock, OsEntropy, OsFs};
+pub use plan::{FaultPlan, Op};
 
 /// A file opened for positioned reads; shareable between threads.
 pub trait ReadFile: Send + Sync + fmt::Debug {
@@ -37,7 +52,8 @@ pub trait ReadFile: Send + Sync + fmt::Debug {
     }
 }
 
-/// A file opened for appending. Bytes are durable after [`WriteFile::sync`]; dropping a file does not sync it.
+/// A file opened for appending. Bytes are durable after [`WriteFile::sync`]; dropping a file does
+/// not sync it.
 pub trait WriteFile: Send + fmt::Debug {
     /// Appends all of `data`.
     fn write_all(&mut self, data: &[u8]) -> io::Result<()>;
@@ -81,7 +97,8 @@ pub trait Fs: Send + Sync + fmt::Debug {
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Makes creations, renames and removals of names in `dir` survive power loss.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
-    /// Takes an exclusive lock on the file `path`, creating it; `WouldBlock` if another holder has it.
+    /// Takes an exclusive lock on the file `path`, creating it; `WouldBlock` if another holder has
+    /// it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn FileLock>>;
 }
 

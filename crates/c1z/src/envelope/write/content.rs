@@ -1,0 +1,158 @@
+//! What a file of a new payload is made from.
+
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use shingle::vfs::ReadFile;
+
+use super::super::decode::{read_step, stream, wrong_hash, wrong_len};
+use super::super::fault;
+use super::super::hash::RunningHash;
+use super::super::index::IndexEntry;
+use super::super::limits::Limits;
+use super::super::source::Source;
+use super::checked::{cannot_write, copy_file};
+use crate::Result;
+
+const STEP_LEN: usize = 128 << 10;
+
+/// A file to be written.
+#[derive(Clone, Debug)]
+pub struct NewEntry {
+    /// Clean relative path, `/` between folders, 1 to 4096 bytes.
+    pub name: String,
+    /// Where its bytes come from.
+    pub content: EntryContent,
+}
+
+/// Where the bytes of a file come from.
+#[derive(Clone)]
+pub enum EntryContent {
+    /// From memory.
+    Bytes(Arc<[u8]>),
+    /// From another file; its length must not change while it is read.
+    File(Arc<dyn ReadFile>),
+    /// From the frames of another envelope, copied as they are where the encoding allows it.
+    Splice(Splice),
+}
+
+impl EntryContent {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(file) => file.len(),
+            Self::Splice(splice) => splice.entry.raw_len,
+        }
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn is_splice(&self) -> bool {
+        matches!(self, Self::Splice(_))
+    }
+
+    /// The `len` bytes from `offset`; not for a splice.
+    pub(super) fn piece(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let mut piece = vec![0; len];
+        let read = match self {
+            Self::Bytes(bytes) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                let mut rest = bytes.get(from..).unwrap_or_default();
+                std::io::Read::read(&mut rest, &mut piece)
+            }
+            Self::File(file) => file.read_at(offset, &mut piece),
+            Self::Splice(_) => Ok(0),
+        };
+        let n = read.map_err(|e| fault::from_io("read", Path::new(name), e))?;
+        if n < len {
+            return Err(fault::truncated(
+                "payload file",
+                offset,
+                format!("{len} bytes"),
+                n,
+            ));
+        }
+        Ok(piece)
+    }
+
+    /// Copies all bytes to `out`.
+    pub(super) fn copy_to(&self, name: &str, out: &mut dyn Write) -> Result<()> {
+        match self {
+            Self::Bytes(bytes) => out.write_all(bytes).map_err(cannot_write),
+            Self::File(file) => copy_file(&**file, name, out),
+            Self::Splice(splice) => {
+                splice.decode(|bytes| out.write_all(bytes).map_err(cannot_write))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for EntryContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Bytes(_) => "Bytes",
+            Self::File(_) => "File",
+            Self::Splice(_) => "Splice",
+        };
+        f.debug_struct(kind).field("len", &self.len()).finish()
+    }
+}
+
+/// The frames of one file of an open envelope.
+#[derive(Clone, Debug)]
+pub struct Splice {
+    pub(in super::super) source: Arc<Source>,
+    pub(in super::super) limits: Limits,
+    pub(in super::super) entry: IndexEntry,
+}
+
+impl Splice {
+    /// Name of the file in its envelope.
+    pub fn name(&self) -> &str {
+        &self.entry.name
+    }
+
+    /// Length of the file in bytes.
+    pub fn raw_len(&self) -> u64 {
+        self.entry.raw_len
+    }
+
+    /// XXH64 of the file, as its envelope records it.
+    pub fn raw_xxh64(&self) -> u64 {
+        self.entry.raw_xxh64
+    }
+
+    /// Decodes the file front to back and verifies checksums, length and XXH64.
+    pub(super) fn decode(&self, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let base = self.entry.frame_offset;
+        let mut decoder = stream(&self.source, &self.limits, self.entry.frames());
+        let mut hash = RunningHash::new();
+        let mut buf = vec![0; STEP_LEN];
+        let mut len = 0;
+        loop {
+            let n = read_step(&mut decoder, base, &mut buf).map_err(|e| self.source.locate(e))?;
+            len += n as u64;
+            if len > self.entry.raw_len || (n == 0 && len < self.entry.raw_len) {
+                let error = wrong_len(base, self.entry.raw_len, len);
+                return Err(self.source.locate(error));
+            }
+            if n == 0 {
+                break;
+            }
+            let bytes = buf.get(..n).unwrap_or_default();
+            hash.update(bytes);
+            sink(bytes)?;
+        }
+        if hash.digest() != self.entry.raw_xxh64 {
+            let error = wrong_hash(base, self.entry.raw_xxh64, hash.digest());
+            return Err(self.source.locate(error));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! Assets: small files such as icons. A value may be large, so it is borrowed and written without a
+//! message in between.
+
+use super::timestamp::{self, Stored};
+use super::wire::{self, Fields, Value};
+use crate::engine::types::Timestamp;
+use crate::keyspace::{Family, tuple};
+use crate::{Error, Result};
+
+/// A stored asset, borrowed from the bytes of its record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AssetView<'a> {
+    /// The sync that wrote it.
+    pub sync_id: &'a str,
+    /// Id by which resources refer to it.
+    pub external_id: &'a str,
+    /// Media type.
+    pub content_type: &'a str,
+    /// The bytes.
+    pub data: &'a [u8],
+    /// When it was written.
+    pub discovered_at: Option<Timestamp>,
+}
+
+impl<'a> AssetView<'a> {
+    /// Reads a stored asset.
+    ///
+    /// # Errors
+    /// Bytes that are not such a record.
+    pub fn parse(record: &'a [u8]) -> Result<Self> {
+        let mut view = Self::default();
+        let mut discovered_at: Option<Stored> = None;
+        let mut fields = Fields::new(record);
+        while let Some(field) = fields.next_field()? {
+            match (field.number, field.value) {
+                (1, Value::Bytes(bytes)) => view.sync_id = wire::text(bytes)?,
+                (2, Value::Bytes(bytes)) => view.external_id = wire::text(bytes)?,
+                (3, Value::Bytes(bytes)) => view.content_type = wire::text(bytes)?,
+                (4, Value::Bytes(bytes)) => view.data = bytes,
+                (5, Value::Bytes(bytes)) => discovered_at.get_or_insert_default().merge(bytes)?,
+                (1..=5, _) => return Err(fields.wrong_type("asset record")),
+                _ => {}
+            }
+        }
+        view.discovered_at = discovered_at.map(Stored::moment);
+        Ok(view)
+    }
+
+    /// Appends the canonical bytes of the record.
+    pub fn encode_into(&self, out: &mut Vec<u8>) {
+        out.reserve(self.data.len() + 128);
+        wire::put_nonempty(out, 1, self.sync_id.as_bytes());
+        wire::put_nonempty(out, 2, self.external_id.as_bytes());
+        wire::put_nonempty(out, 3, self.content_type.as_bytes());
+        wire::put_nonempty(out, 4, self.data);
+        if let Some(moment) = self.discovered_at {
+            timestamp::put(moment, out, 5);
+        }
+    }
+}
+
+/// Appends the key of the asset `id`.
+///
+/// # Errors
+/// Invalid argument for an empty id.
+pub fn key_into(id: &str, out: &mut Vec<u8>) -> Result<()> {
+    if id.is_empty() {
+        return Err(Error::invalid("asset without id"));
+    }
+    out.extend_from_slice(Family::Asset.header());
+    out.push(tuple::SEPARATOR);
+    tuple::escape_into(out, id.as_bytes());
+    Ok(())
+}

@@ -1,0 +1,374 @@
+//! Columnar data blocks: keys, versions and values (`pebble-ondisk` §3.6).
+//!
+//! The custom header is the length of the longest user key (u32). Columns: user key (prefix bytes),
+//! suffix (bytes, always empty: the comparer does not split keys), trailer (uint), key differs from
+//! the row before (bool), value (bytes), value is stored elsewhere (bool), obsolete (bool).
+//!
+//! [`ColumnarBlock::decode`] checks every row once: offsets, key order, trailer order and kinds, the
+//! longest key, the prefix-changed bits. Obsolete bits are hints and are not read.
+
+use std::cmp::Ordering;
+
+use super::column::{
+    BlockFrame, Bool, BoolBuilder, Bytes, BytesBuilder, ColumnType, Columns, PrefixBytes,
+    PrefixBytesBuilder, PrefixSizing, Uint, UintBuilder, headers_len,
+};
+use super::key_buf::KeyBuf;
+use crate::key::{Kind, Trailer};
+use crate::{Error, Result};
+
+const STRUCTURE: &str = "sstable data block";
+const COLUMNS: u16 = 7;
+const CUSTOM_LEN: usize = 4;
+
+/// A decoded data block.
+#[derive(Debug)]
+pub(super) struct ColumnarBlock {
+    data: Vec<u8>,
+    rows: usize,
+    keys: PrefixBytes,
+    trailers: Uint,
+    values: Bytes,
+    external: Bool,
+}
+
+impl ColumnarBlock {
+    /// Takes the decompressed bytes of a data block.
+    ///
+    /// # Errors
+    /// `Corrupt` for any contradiction; `Unsupported` for merge operands.
+    ///
+    /// # Complexity
+    /// O(rows), a few ns per row.
+    pub(super) fn decode(data: Vec<u8>) -> Result<Self> {
+        let mut columns = Columns::open(STRUCTURE, &data, CUSTOM_LEN, COLUMNS)?;
+        let rows = columns.rows();
+        let keys = columns.prefix_bytes(rows)?;
+        let suffixes = columns.bytes(rows)?;
+        let trailers = columns.uint(rows)?;
+        let changed = columns.bool(rows)?;
+        let values = columns.bytes(rows)?;
+        let external = columns.bool(rows)?;
+        columns.bool(rows)?;
+        columns.finish()?;
+        let (first, _) = suffixes.range(&data, 0);
+        let (_, last) = suffixes.range(&data, rows - 1);
+        if first != last {
+            let found = format_args!("{} bytes", last - first);
+            return Err(Error::corrupt(
+                STRUCTURE,
+                first as u64,
+                "empty suffixes",
+                found,
+            ));
+        }
+        let block = Self {
+            data,
+            rows,
+            keys,
+            trailers,
+            values,
+            external,
+        };
+        block.check_rows(&changed)?;
+        Ok(block)
+    }
+
+    /// Key order, trailers, longest key, prefix-changed bits.
+    fn check_rows(&self, changed: &Bool) -> Result<()> {
+        let data = self.data.as_slice();
+        let constant = self.trailers.constant().map(Trailer);
+        if let Some(trailer) = constant {
+            check_kind(trailer)?;
+        }
+        let key_len_max = data
+            .first_chunk::<CUSTOM_LEN>()
+            .map_or(0, |len| u32::from_le_bytes(*len) as usize);
+        let block_prefix = self.keys.block_prefix(data).len();
+        let mut previous = Trailer(0);
+        let mut suffix: &[u8] = &[];
+        let mut prefix_len = 0;
+        let mut differ = 0;
+        for row in 0..self.rows {
+            let found = self.keys.suffix(data, row);
+            let repeated = if PrefixBytes::is_bundle_start(row) {
+                prefix_len = block_prefix
+                    + self
+                        .keys
+                        .bundle_prefix(data, PrefixBytes::bundle_of(row))
+                        .len();
+                suffix = found;
+                row > 0 && self.check_bundle_order(row)?
+            } else if found.is_empty() {
+                true
+            } else if found > suffix {
+                suffix = found;
+                false
+            } else {
+                return Err(self.out_of_order(row));
+            };
+            if prefix_len + suffix.len() > key_len_max {
+                let (expected, found) = (key_len_max, prefix_len + suffix.len());
+                let expected = format_args!("keys of at most {expected} bytes");
+                return Err(Error::corrupt(STRUCTURE, 0, expected, found));
+            }
+            let trailer = match constant {
+                Some(trailer) => trailer,
+                None => self.trailer(row),
+            };
+            if constant.is_none() {
+                check_kind(trailer)?;
+            }
+            if repeated && trailer >= previous {
+                return Err(self.out_of_order(row));
+            }
+            previous = trailer;
+            differ |= u64::from(!repeated) << (row % 64);
+            if row % 64 == 63 || row + 1 == self.rows {
+                self.check_changed(changed, row / 64, differ)?;
+                differ = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `row`, the first of a bundle, repeats the key before it; an error when it is smaller.
+    fn check_bundle_order(&self, row: usize) -> Result<bool> {
+        let data = self.data.as_slice();
+        let before = self.keys.tail(data, row - 1);
+        let first = self.keys.bundle_first(data, PrefixBytes::bundle_of(row));
+        match before.cmp_bytes(first) {
+            Ordering::Less => Ok(false),
+            Ordering::Equal => Ok(true),
+            Ordering::Greater => Err(self.out_of_order(row)),
+        }
+    }
+
+    /// The first row of a block may repeat the last key of the block before; its bit is free.
+    fn check_changed(&self, changed: &Bool, word: usize, expected: u64) -> Result<()> {
+        let found = changed.word(&self.data, word) | u64::from(word == 0);
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::corrupt(
+            STRUCTURE,
+            word as u64,
+            format_args!("prefix-changed bits {expected:016x}"),
+            format_args!("{found:016x}"),
+        ))
+    }
+
+    fn out_of_order(&self, row: usize) -> Error {
+        let mut key = KeyBuf::default();
+        self.load_key(row, &mut key);
+        Error::corrupt(
+            STRUCTURE,
+            0,
+            "ascending internal keys",
+            format_args!("row {row} key {:x?} {:?}", key.bytes(), self.trailer(row)),
+        )
+    }
+
+    /// Number of rows, at least one.
+    #[inline]
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Bytes of memory.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>() + self.data.capacity()
+    }
+
+    /// Sequence number and kind of `row`.
+    #[inline]
+    pub(super) fn trailer(&self, row: usize) -> Trailer {
+        Trailer(self.trailers.get(&self.data, row))
+    }
+
+    /// The value of `row`, or the handle of a value that is stored elsewhere.
+    #[inline]
+    pub(super) fn value(&self, row: usize) -> &[u8] {
+        self.values.get(&self.data, row)
+    }
+
+    /// Whether the value of `row` is stored elsewhere.
+    #[inline]
+    pub(super) fn is_external(&self, row: usize) -> bool {
+        !self.external.is_all_false() && self.external.get(&self.data, row)
+    }
+
+    /// Puts the key of `row` into `key`.
+    pub(super) fn load_key(&self, row: usize, key: &mut KeyBuf) {
+        let data = self.data.as_slice();
+        let tail = self.keys.tail(data, row);
+        key.set_prefix(self.keys.block_prefix(data), tail.bundle);
+        key.set_suffix(tail.suffix);
+    }
+
+    /// Puts the key of `row` into `key`, which holds the key of the row before.
+    #[inline]
+    pub(super) fn load_next_key(&self, row: usize, key: &mut KeyBuf) {
+        if PrefixBytes::is_bundle_start(row) {
+            return self.load_key(row, key);
+        }
+        let suffix = self.keys.suffix(&self.data, row);
+        if !suffix.is_empty() {
+            key.set_suffix(suffix);
+        }
+    }
+
+    /// Compares the key of `row` with `key`.
+    pub(super) fn cmp_key(&self, row: usize, key: &[u8]) -> Ordering {
+        self.keys.cmp_key(&self.data, row, key)
+    }
+
+    /// First row with a key of at least `key`; the number of rows when there is none.
+    ///
+    /// # Complexity
+    /// O(log rows).
+    pub(super) fn seek_ge(&self, key: &[u8]) -> usize {
+        self.keys.seek_ge(&self.data, key)
+    }
+}
+
+/// Whether a trailer may stand in a data block.
+pub(super) fn check_kind(trailer: Trailer) -> Result<()> {
+    match trailer.kind() {
+        Some(
+            Kind::Set | Kind::Delete | Kind::SingleDelete | Kind::SetWithDelete | Kind::DeleteSized,
+        ) => Ok(()),
+        Some(Kind::Merge) => Err(Error::unsupported("merge operands")),
+        _ => Err(Error::corrupt(
+            STRUCTURE,
+            0,
+            "the kind of a point key",
+            format_args!("{trailer:?}"),
+        )),
+    }
+}
+
+/// A row that is about to be added to a [`DataBlockBuilder`], with what comparing it with the row
+/// before gave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewRow<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) trailer: Trailer,
+    pub(super) value: &'a [u8],
+    /// Bytes that the key has in common with the key before, over block boundaries.
+    pub(super) shared: usize,
+    /// Whether the key equals the key before, over block boundaries.
+    pub(super) repeated: bool,
+    pub(super) obsolete: bool,
+}
+
+/// Collects the rows of a data block.
+#[derive(Debug, Default)]
+pub(super) struct DataBlockBuilder {
+    keys: PrefixBytesBuilder,
+    trailers: UintBuilder,
+    changed: BoolBuilder,
+    values: BytesBuilder,
+    obsolete: BoolBuilder,
+    key_len_max: usize,
+}
+
+/// What trying a row gave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trial {
+    /// Exact length of the encoded block with the row.
+    pub(super) len: usize,
+    keys: PrefixSizing,
+}
+
+impl DataBlockBuilder {
+    /// Forgets all rows and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.keys.clear();
+        self.trailers.clear();
+        self.changed.clear();
+        self.values.clear();
+        self.obsolete.clear();
+        self.key_len_max = 0;
+    }
+
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.keys.rows()
+    }
+
+    /// The last key; empty when there is none.
+    #[inline]
+    pub(super) fn last_key(&self) -> &[u8] {
+        self.keys.last()
+    }
+
+    /// Trailer of the last row.
+    pub(super) fn last_trailer(&self) -> Option<Trailer> {
+        self.trailers.last().map(Trailer)
+    }
+
+    /// Whether every row is obsolete.
+    pub(super) fn is_all_obsolete(&self) -> bool {
+        self.obsolete.ones() == self.rows()
+    }
+
+    /// Sizes of the block with `row` added.
+    ///
+    /// # Complexity
+    /// O(1).
+    #[inline]
+    pub(super) fn try_row(&self, row: &NewRow<'_>) -> Trial {
+        let keys = self.keys.sizing().with(row.key.len(), row.shared);
+        let end = keys.end(headers_len(CUSTOM_LEN, usize::from(COLUMNS)));
+        let end = end + 1;
+        let end = self.trailers.end_with(end, row.trailer.0);
+        let end = self.changed.end_with(end, true, true);
+        let end = self.values.end_with(end, row.value.len());
+        let end = end + 1;
+        let end = self.obsolete.end_with(end, row.obsolete, false);
+        Trial { len: end + 1, keys }
+    }
+
+    /// Adds `row`, for which `trial` was made.
+    #[inline]
+    pub(super) fn push(&mut self, row: &NewRow<'_>, trial: Trial) {
+        self.keys.push(row.key, row.repeated, trial.keys);
+        self.trailers.push(row.trailer.0);
+        self.changed.push(!row.repeated);
+        self.values.push(row.value);
+        self.obsolete.push(row.obsolete);
+        self.key_len_max = self.key_len_max.max(row.key.len());
+    }
+
+    /// Encodes the block into `out`, replacing what it held. `next` is the row that was tried and
+    /// goes into the following block: as in Go's writer it counts in the longest key and may lower
+    /// the base of the trailers.
+    pub(super) fn encode(&mut self, next: Option<&NewRow<'_>>, out: &mut Vec<u8>) {
+        let rows = self.rows();
+        let key_len_max = self
+            .key_len_max
+            .max(next.map_or(0, |next| next.key.len()))
+            .try_into()
+            .unwrap_or(u32::MAX);
+        out.clear();
+        let mut frame = BlockFrame::begin(out, &u32::to_le_bytes(key_len_max), COLUMNS, rows);
+        frame.column(out, ColumnType::PrefixBytes);
+        self.keys.put(out);
+        frame.column(out, ColumnType::Bytes);
+        // `rows + 1` offsets, all zero.
+        out.push(0);
+        frame.column(out, ColumnType::Uint);
+        self.trailers.put(next.map(|next| next.trailer.0), out);
+        frame.column(out, ColumnType::Bool);
+        self.changed.put(true, out);
+        frame.column(out, ColumnType::Bytes);
+        self.values.put(out);
+        frame.column(out, ColumnType::Bool);
+        // No value is stored elsewhere.
+        out.push(1);
+        frame.column(out, ColumnType::Bool);
+        self.obsolete.put(false, out);
+        frame.finish(out);
+    }
+}

@@ -1,0 +1,248 @@
+//! The way of blocks into the file: compression, on the caller's thread or on a pool's, then writing
+//! in order.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::WriterOptions;
+use super::index::IndexWriter;
+use super::pool::{CompressionPool, Job, Pending};
+use crate::sst::handle::{BlockHandle, TRAILER_LEN};
+use crate::sst::wrapper::{Compression, Sealed, Sealer};
+use crate::vfs::WriteFile;
+use crate::{Error, Result};
+
+/// Bytes gathered before the file is written.
+const BUFFER_LEN: usize = 256 << 10;
+
+/// Blocks in compression per thread of the pool; bounds memory and keeps the threads busy.
+const IN_FLIGHT_PER_THREAD: usize = 4;
+
+/// Writes blocks one after another.
+#[derive(Debug)]
+pub(super) struct Output {
+    file: Box<dyn WriteFile>,
+    path: PathBuf,
+    buffer: Vec<u8>,
+    /// Bytes written and gathered.
+    offset: u64,
+    compression: Compression,
+    verify: bool,
+    sealer: Sealer,
+    sealed: Vec<u8>,
+    pool: Option<Arc<CompressionPool>>,
+    in_flight: VecDeque<InFlight>,
+    in_flight_len: u64,
+    /// Emptied block buffers.
+    spare: Vec<Vec<u8>>,
+    stats: Vec<Stat>,
+}
+
+/// A data block on its way.
+#[derive(Debug)]
+struct InFlight {
+    pending: Pending,
+    separator: Vec<u8>,
+    props: &'static [u8],
+    rows: u64,
+    len: u64,
+}
+
+/// Stored and raw bytes under one compression setting.
+#[derive(Debug)]
+struct Stat {
+    compression: Compression,
+    stored_len: u64,
+    raw_len: u64,
+}
+
+impl Output {
+    pub(super) fn new(file: Box<dyn WriteFile>, path: PathBuf, options: &WriterOptions) -> Self {
+        Self {
+            file,
+            path,
+            buffer: Vec::with_capacity(BUFFER_LEN),
+            offset: 0,
+            compression: options.compression,
+            verify: options.verify,
+            sealer: Sealer::default(),
+            sealed: Vec::new(),
+            pool: options.pool.clone(),
+            in_flight: VecDeque::new(),
+            in_flight_len: 0,
+            spare: Vec::new(),
+            stats: Vec::new(),
+        }
+    }
+
+    /// Bytes of the file so far, blocks in compression excluded.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes of the file so far, blocks in compression counted in full.
+    pub(super) fn estimated_len(&self) -> u64 {
+        self.offset + self.in_flight_len
+    }
+
+    /// A buffer for the next data block.
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes an encoded data block of `rows` rows; it reaches `index` once it is written.
+    pub(super) fn submit(
+        &mut self,
+        block: Vec<u8>,
+        separator: Vec<u8>,
+        props: &'static [u8],
+        rows: u64,
+        index: &mut IndexWriter,
+    ) -> Result<()> {
+        let Some(pool) = self.pool.clone() else {
+            let handle = self.put(&block)?;
+            index.add(&separator, handle, props, rows);
+            self.recycle(block);
+            return Ok(());
+        };
+        let len = block.len() as u64;
+        let pending = pool.submit(Job {
+            block,
+            compression: self.compression,
+            verify: self.verify,
+        })?;
+        self.in_flight_len += len;
+        self.in_flight.push_back(InFlight {
+            pending,
+            separator,
+            props,
+            rows,
+            len,
+        });
+        while self.in_flight.len() > pool.threads() * IN_FLIGHT_PER_THREAD {
+            self.complete_one(index)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for all data blocks.
+    pub(super) fn drain(&mut self, index: &mut IndexWriter) -> Result<()> {
+        while !self.in_flight.is_empty() {
+            self.complete_one(index)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the oldest data block in compression and writes it.
+    fn complete_one(&mut self, index: &mut IndexWriter) -> Result<()> {
+        let Some(oldest) = self.in_flight.pop_front() else {
+            return Ok(());
+        };
+        self.in_flight_len -= oldest.len;
+        let done = oldest.pending.wait()?;
+        let handle = self.write_sealed(&done.stored, done.sealed)?;
+        index.add(&oldest.separator, handle, oldest.props, oldest.rows);
+        self.recycle(done.block);
+        Ok(())
+    }
+
+    fn recycle(&mut self, mut block: Vec<u8>) {
+        // A block of one huge value must not stay in memory.
+        if block.capacity() <= BUFFER_LEN {
+            block.clear();
+            self.spare.push(block);
+        }
+    }
+
+    /// Writes a block, compressed if that is worth it.
+    pub(super) fn put(&mut self, block: &[u8]) -> Result<BlockHandle> {
+        self.put_with(block, self.compression)
+    }
+
+    /// Writes a block as it is.
+    pub(super) fn put_raw(&mut self, block: &[u8]) -> Result<BlockHandle> {
+        self.put_with(block, Compression::None)
+    }
+
+    fn put_with(&mut self, block: &[u8], compression: Compression) -> Result<BlockHandle> {
+        let mut stored = std::mem::take(&mut self.sealed);
+        let written = self
+            .sealer
+            .seal(block, compression, self.verify, &mut stored)
+            .and_then(|sealed| self.write_sealed(&stored, sealed));
+        self.sealed = stored;
+        written
+    }
+
+    fn write_sealed(&mut self, stored: &[u8], sealed: Sealed) -> Result<BlockHandle> {
+        let handle = BlockHandle {
+            offset: self.offset,
+            len: sealed.stored_len,
+        };
+        debug_assert_eq!(stored.len() as u64, sealed.stored_len + TRAILER_LEN as u64);
+        self.write(stored)?;
+        let known = self
+            .stats
+            .iter_mut()
+            .find(|stat| stat.compression == sealed.compression);
+        match known {
+            Some(stat) => {
+                stat.stored_len += sealed.stored_len;
+                stat.raw_len += sealed.raw_len;
+            }
+            None => self.stats.push(Stat {
+                compression: sealed.compression,
+                stored_len: sealed.stored_len,
+                raw_len: sealed.raw_len,
+            }),
+        }
+        Ok(handle)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.offset += bytes.len() as u64;
+        if self.buffer.len() + bytes.len() > BUFFER_LEN {
+            self.flush()?;
+        }
+        if bytes.len() >= BUFFER_LEN {
+            return self
+                .file
+                .write_all(bytes)
+                .map_err(|e| Error::io("write a table", &self.path, e));
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let written = self.file.write_all(&self.buffer);
+        self.buffer.clear();
+        written.map_err(|e| Error::io("write a table", &self.path, e))
+    }
+
+    /// The property `pebble.compression_stats`: `setting:stored/raw`, in order of first use.
+    pub(super) fn stats(&self) -> String {
+        let stats: Vec<_> = self
+            .stats
+            .iter()
+            .map(|stat| {
+                let setting = stat.compression.setting();
+                format!("{setting}:{}/{}", stat.stored_len, stat.raw_len)
+            })
+            .collect();
+        stats.join(",")
+    }
+
+    /// Writes the footer and ends the file; returns its length.
+    pub(super) fn finish(&mut self, footer: &[u8], sync: bool) -> Result<u64> {
+        self.write(footer)?;
+        self.flush()?;
+        if sync {
+            self.file
+                .sync()
+                .map_err(|e| Error::io("sync a table", &self.path, e))?;
+        }
+        Ok(self.offset)
+    }
+}

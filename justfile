@@ -1,0 +1,28 @@
+# Everything that CI does, one recipe each. `just --list` reads like a manual.
+
+# The README's test command: all tests that need nothing but the Rust toolchain.
+test:
+    cargo test
+
+# Format, lints as errors, documentation with broken links as errors, the no-C and no-unsafe proof.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --features c1z/shared-fixtures -- -D warnings
+    RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps
+    bash .ci/no-c
+
+# Tests on real and large files outside the repository; the folder holds upstream/ and large/.
+real-files folder:
+    bash .ci/real-files {{folder}}
+
+# Comparison with C implementations (rusqlite, C zstd); compiles C.
+oracle:
+    cargo test -p oracle
+
+# Our files through the published Go implementation, and its files through ours; needs Go.
+interop:
+    bash interop/run
+
+# The whole of CI.
+ci:
+    bash .ci/run
