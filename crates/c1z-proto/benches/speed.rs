@@ -26,7 +26,8 @@ use support::{Sample, dump_samples, record_samples};
 fn main() {
     let grants = of_type(dump_samples(), "c1.connector.v2.Grant");
     let records = of_type(record_samples(), "c1.storage.v3.GrantRecord");
-    let objects = dump_samples();
+    // Few enough that a pass is over before something else wants the processor.
+    let objects: Vec<_> = dump_samples().into_iter().step_by(23).collect();
     codec::<Grant>("grant", &grants);
     codec::<GrantRecord>("grant record", &records);
     walks("grant", &grants);

@@ -1,7 +1,7 @@
 //! Damaged messages and texts, many of them, from seeds.
 //!
-//! The promises are those of the fuzz entry points: no panic, and decoder, check, printer and parser
-//! agree. A failure names sample and seed.
+//! The promises are those of the fuzz entry points: no panic, and decoder, check, printer and
+//! parser agree. A failure names sample and seed.
 
 #![allow(
     clippy::unwrap_used,

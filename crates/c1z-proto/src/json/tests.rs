@@ -398,7 +398,10 @@ fn times_at_the_edges() {
 
 proptest! {
     #[test]
-    fn timestamps_round_trip(seconds in -62_135_596_800_i64..=253_402_300_799, nanos in 0..1_000_000_000) {
+    fn timestamps_round_trip(
+        seconds in -62_135_596_800_i64..=253_402_300_799,
+        nanos in 0..1_000_000_000,
+    ) {
         let mut out = Vec::new();
         time::print_timestamp(seconds, nanos, &mut out).unwrap();
         let text = std::str::from_utf8(&out).unwrap().trim_matches('"');
