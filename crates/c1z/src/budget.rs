@@ -27,7 +27,11 @@ impl MemoryBudget {
 
     /// A budget of `bytes`.
     pub fn new(bytes: u64) -> Self {
-        Self(Arc::new(Totals { limit: bytes, used: AtomicU64::new(0), peak: AtomicU64::new(0) }))
+        Self(Arc::new(Totals {
+            limit: bytes,
+            used: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+        }))
     }
 
     /// Reserves `bytes` for `purpose`, which the error names.
@@ -37,10 +41,17 @@ impl MemoryBudget {
     pub fn reserve(&self, bytes: u64, purpose: &str) -> Result<Reservation> {
         let add = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.0.limit);
         // The numbers guard no memory themselves; they only have to add up.
-        match self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add) {
+        match self
+            .0
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+        {
             Ok(before) => {
                 self.0.peak.fetch_max(before + bytes, Ordering::Relaxed);
-                Ok(Reservation { budget: self.clone(), bytes })
+                Ok(Reservation {
+                    budget: self.clone(),
+                    bytes,
+                })
             }
             Err(used) => {
                 let limit = self.0.limit;

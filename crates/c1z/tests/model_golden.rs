@@ -5,6 +5,13 @@
 //! Ids and times of syncs are those of the dump. Not compared: cases whose writes go beyond the contract (expansion,
 //! retention, diff).
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that meets unexpected data must stop, and says what it compared"
+)]
+
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use c1z::engine::model::{Model, ModelOptions};
@@ -49,8 +56,7 @@ fn replayed(case: &Case, dump: &Dump, identity: Identity, profile: Profile) -> M
         handler: Some(&mut |engine, step, _| handle(engine, step)),
     };
     let steps = case.ops().unwrap();
-    let done =
-        replay(&model, &steps, options).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+    let done = replay(&model, &steps, options).unwrap();
     assert_eq!(done.steps, steps.len());
     clock.set(dump.read_at());
     model.reopen(true)
@@ -174,11 +180,13 @@ fn compare(which: &str, identity: Identity, profile: Profile, order: Order) {
         let report: CheckReport = check_reader(&model, &dump, profile, &options);
         report.fill(&mut table, &case.name);
         if !report.is_clean() {
-            wrong.push_str(&format!(
-                "== {} ({which})\n{}",
+            let _ = write!(
+                wrong,
+                "== {} ({which})
+{}",
                 case.name,
                 report.render(20)
-            ));
+            );
         }
         compared += 1;
     }

@@ -104,6 +104,12 @@ impl Trailer {
         Kind::from_u8(self.kind_number())
     }
 
+    /// The same kind with another sequence number.
+    #[must_use]
+    pub const fn with_seq(self, seq: SeqNo) -> Self {
+        Self(seq.0 << 8 | (self.0 & 0xff))
+    }
+
     /// Whether a bound with this trailer is exclusive (`pebble-ondisk` §2.4).
     pub fn is_exclusive_sentinel(self) -> bool {
         self.seq() == SeqNo::MAX

@@ -16,7 +16,7 @@ impl Chance {
     }
 
     /// A number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -27,7 +27,7 @@ impl Chance {
     /// A number below `bound`; 0 for 0.
     pub fn below(&mut self, bound: usize) -> usize {
         let bound = bound.max(1) as u64;
-        usize::try_from(self.next() % bound).unwrap_or(0)
+        usize::try_from(self.number() % bound).unwrap_or(0)
     }
 
     /// True in `percent` of 100 calls.
@@ -44,7 +44,7 @@ impl Chance {
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(len + 8);
         while bytes.len() < len {
-            bytes.extend(self.next().to_le_bytes());
+            bytes.extend(self.number().to_le_bytes());
         }
         bytes.truncate(len);
         bytes
@@ -78,8 +78,8 @@ mod tests {
     fn a_seed_gives_the_same_numbers_always() {
         // The first outputs of the published generator for seed 1234567.
         let mut chance = Chance::seeded(1_234_567);
-        assert_eq!(chance.next(), 6_457_827_717_110_365_317);
-        assert_eq!(chance.next(), 3_203_168_211_198_807_973);
+        assert_eq!(chance.number(), 6_457_827_717_110_365_317);
+        assert_eq!(chance.number(), 3_203_168_211_198_807_973);
         let mut buf = [0; 20];
         SeededEntropy::seeded(7).fill(&mut buf).unwrap();
         assert_eq!(buf.to_vec(), Chance::seeded(7).bytes(20));

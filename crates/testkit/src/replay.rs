@@ -166,8 +166,8 @@ fn perform(
         | Op::StoreNewExpandedGrants(_)
         | Op::Flush
         | Op::GraphBlob(_) => {
-            let handled = handler.and_then(|handler| handler(engine, step, at_hand.as_ref()));
-            handled.ok_or(StepCause::Unsupported)?
+            let result = handler.and_then(|handle| handle(engine, step, at_hand.as_ref()));
+            result.ok_or(StepCause::Unsupported)?
         }
     };
     result.map_err(StepCause::Engine)

@@ -193,7 +193,7 @@ pub trait Reader: Send + Sync + fmt::Debug {
         page: &PageRequest,
     ) -> Result<Page<PendingExpansion>>;
 
-    /// Ids, types and sizes of all assets. Reads no asset's data.
+    /// Ids, types and sizes of all assets. Copies no asset's data.
     fn list_assets(&self, scope: &Scope, page: &PageRequest) -> Result<Page<AssetInfo>>;
 
     /// Distinct principals of an entitlement in `(type, id)` byte order; decodes no payload.
@@ -297,7 +297,7 @@ pub trait Reader: Send + Sync + fmt::Debug {
         entitlement: &EntitlementRef,
     ) -> Result<Option<DigestRoot>>;
 
-    /// Non-empty nodes of that digest at a level, 0 (the root) to the root's width; deeper is `InvalidArgument`.
+    /// Non-empty nodes of that digest at a level: 0 is the root, 16 the finest; deeper is `InvalidArgument`.
     fn entitlement_digest_nodes(
         &self,
         scope: &Scope,

@@ -10,7 +10,7 @@ use std::io;
 use crate::{Error, ErrorKind};
 
 /// What a user can do about damage.
-const HINT_DAMAGED: &str = "restore the file from a copy, or sync again";
+pub(super) const HINT_DAMAGED: &str = "restore the file from a copy, or sync again";
 
 /// The bytes of `structure` at file offset `offset` contradict the format.
 pub(super) fn corrupt(
@@ -29,9 +29,8 @@ pub(super) fn truncated(
     expected: impl fmt::Display,
     found: impl fmt::Display,
 ) -> Error {
-    let message = format!(
-        "truncated {structure} at offset=`{offset}` expected=`{expected}` found=`{found}`"
-    );
+    let message =
+        format!("truncated {structure} at offset=`{offset}` expected=`{expected}` found=`{found}`");
     Error::new(ErrorKind::DataLoss, message).with_hint(HINT_DAMAGED)
 }
 
@@ -41,7 +40,9 @@ pub(super) fn over_cap(what: &str, value: impl fmt::Display, cap: u64, variable:
         ErrorKind::ResourceExhausted,
         format!("{what} exceeds its cap bytes=`{value}` cap=`{cap}` variable=`{variable}`"),
     )
-    .with_hint(format!("if the file is trusted, raise the cap with `{variable}` (in MiB)"))
+    .with_hint(format!(
+        "if the file is trusted, raise the cap with `{variable}` (in MiB)"
+    ))
 }
 
 /// A fixed bound of this reader would be exceeded.

@@ -26,7 +26,10 @@ const STRUCTURE: &str = "manifest length";
 /// length over the cap, which is looked at first: nothing is allocated for it.
 pub(super) fn manifest_len(prefix: &[u8], file_len: u64) -> Result<u32> {
     let at = MAGIC_LEN as u64;
-    let Some(bytes) = prefix.get(MAGIC_LEN..PREFIX_LEN).and_then(|b| b.first_chunk::<4>()) else {
+    let Some(bytes) = prefix
+        .get(MAGIC_LEN..PREFIX_LEN)
+        .and_then(|b| b.first_chunk::<4>())
+    else {
         let found = format!("{} bytes", prefix.len().saturating_sub(MAGIC_LEN));
         return Err(fault::truncated(STRUCTURE, at, "4 bytes", found));
     };
@@ -38,7 +41,12 @@ pub(super) fn manifest_len(prefix: &[u8], file_len: u64) -> Result<u32> {
     let present = file_len.saturating_sub(PREFIX_LEN as u64);
     if u64::from(len) > present {
         let found = format!("{present} bytes");
-        return Err(fault::truncated("manifest", PREFIX_LEN as u64, format!("{len} bytes"), found));
+        return Err(fault::truncated(
+            "manifest",
+            PREFIX_LEN as u64,
+            format!("{len} bytes"),
+            found,
+        ));
     }
     Ok(len)
 }
@@ -48,7 +56,9 @@ pub(super) fn manifest_len(prefix: &[u8], file_len: u64) -> Result<u32> {
 /// # Errors
 /// `InvalidArgument` for a manifest over the cap.
 pub(super) fn encode(manifest: &[u8]) -> Result<Vec<u8>> {
-    let len = u32::try_from(manifest.len()).ok().filter(|len| *len <= MANIFEST_LEN_MAX);
+    let len = u32::try_from(manifest.len())
+        .ok()
+        .filter(|len| *len <= MANIFEST_LEN_MAX);
     let Some(len) = len else {
         let message = format!(
             "manifest is too long bytes=`{}` cap=`{MANIFEST_LEN_MAX}`",
@@ -73,17 +83,35 @@ mod tests {
         assert_eq!(head, b"C1Z3\0\0\0\0\x03abc");
         assert_eq!(manifest_len(&head, 12).unwrap(), 3);
         for (prefix, file_len, kind, begins) in [
-            (&head[..5], 5, ErrorKind::DataLoss, "truncated manifest length"),
-            (&head[..8], 8, ErrorKind::DataLoss, "truncated manifest length"),
+            (
+                &head[..5],
+                5,
+                ErrorKind::DataLoss,
+                "truncated manifest length",
+            ),
+            (
+                &head[..8],
+                8,
+                ErrorKind::DataLoss,
+                "truncated manifest length",
+            ),
             (&head[..9], 9, ErrorKind::DataLoss, "truncated manifest"),
             (&head[..11], 11, ErrorKind::DataLoss, "truncated manifest"),
-            (b"C1Z3\0\x01\0\0\x01", 1 << 40, ErrorKind::ResourceExhausted, "manifest length"),
+            (
+                b"C1Z3\0\x01\0\0\x01",
+                1 << 40,
+                ErrorKind::ResourceExhausted,
+                "manifest length",
+            ),
         ] {
             let error = manifest_len(prefix, file_len).unwrap_err();
             assert_eq!(error.kind(), kind);
             assert!(error.to_string().starts_with(begins), "{error}");
         }
-        assert_eq!(manifest_len(b"C1Z3\0\x01\0\0\0", 1 << 40).unwrap(), MANIFEST_LEN_MAX);
+        assert_eq!(
+            manifest_len(b"C1Z3\0\x01\0\0\0", 1 << 40).unwrap(),
+            MANIFEST_LEN_MAX
+        );
     }
 
     #[test]

@@ -67,14 +67,20 @@ fn is_newer(version: u8) -> bool {
 }
 
 fn newer(version: u8) -> Error {
-    let message = format!("file format is newer than this program version=`{}`", char::from(version));
+    let message = format!(
+        "file format is newer than this program version=`{}`",
+        char::from(version)
+    );
     Error::new(ErrorKind::FormatNewer, message).with_hint("upgrade to a version that reads it")
 }
 
 fn foreign(magic: &[u8]) -> Error {
     let found: Vec<String> = magic.iter().map(|b| format!("{b:02x}")).collect();
-    Error::invalid(format!("not a c1z file offset=`0` magic=`{}`", found.join(" ")))
-        .with_hint("a c1z file begins with `C1ZF` or `C1Z3` and a zero byte")
+    Error::invalid(format!(
+        "not a c1z file offset=`0` magic=`{}`",
+        found.join(" ")
+    ))
+    .with_hint("a c1z file begins with `C1ZF` or `C1Z3` and a zero byte")
 }
 
 #[cfg(test)]

@@ -76,7 +76,9 @@ impl Limits {
         let decoded = v1_variable(VAR_DECODED_MAX, variables.decoded_max.as_deref())?;
         let window = v1_variable(VAR_WINDOW_MAX, variables.window_max.as_deref())?;
         Ok(Self {
-            decoded_max: decoded.or(options.decoded_max).unwrap_or(DECODED_MAX_DEFAULT),
+            decoded_max: decoded
+                .or(options.decoded_max)
+                .unwrap_or(DECODED_MAX_DEFAULT),
             window_max: window.or(options.window_max).unwrap_or(WINDOW_MAX_DEFAULT),
             fail_fast: fail_fast(variables),
         })
@@ -98,7 +100,12 @@ impl Limits {
     /// Refuses `decoded` bytes over the cap.
     pub(super) fn check_decoded(&self, what: &str, decoded: u64) -> Result<()> {
         if decoded > self.decoded_max {
-            return Err(fault::over_cap(what, decoded, self.decoded_max, VAR_DECODED_MAX));
+            return Err(fault::over_cap(
+                what,
+                decoded,
+                self.decoded_max,
+                VAR_DECODED_MAX,
+            ));
         }
         Ok(())
     }
@@ -106,7 +113,12 @@ impl Limits {
     /// Refuses a window of `window` bytes over the cap.
     pub(super) fn check_window(&self, what: &str, window: u64) -> Result<()> {
         if window > self.window_max {
-            return Err(fault::over_cap(what, window, self.window_max, VAR_WINDOW_MAX));
+            return Err(fault::over_cap(
+                what,
+                window,
+                self.window_max,
+                VAR_WINDOW_MAX,
+            ));
         }
         Ok(())
     }
@@ -118,8 +130,10 @@ fn fail_fast(variables: &Variables) -> bool {
 
 fn v1_variable(name: &str, text: Option<&str>) -> Result<Option<u64>> {
     match text.and_then(decimal) {
-        Some(0) => Err(Error::invalid(format!("variable must be at least 1 variable=`{name}`"))
-            .with_hint("unset the variable, or give it a number of MiB")),
+        Some(0) => Err(
+            Error::invalid(format!("variable must be at least 1 variable=`{name}`"))
+                .with_hint("unset the variable, or give it a number of MiB"),
+        ),
         Some(mib) => Ok(Some(mib.saturating_mul(MIB))),
         None => Ok(None),
     }
@@ -127,12 +141,16 @@ fn v1_variable(name: &str, text: Option<&str>) -> Result<Option<u64>> {
 
 fn v3_variable(text: Option<&str>) -> Option<u64> {
     let mib = text.and_then(decimal)?;
-    (1..=V3_MIB_MAX).contains(&mib).then(|| mib.saturating_mul(MIB))
+    (1..=V3_MIB_MAX)
+        .contains(&mib)
+        .then(|| mib.saturating_mul(MIB))
 }
 
 /// An unsigned decimal number and nothing else; `u64::from_str` would take a sign.
 fn decimal(text: &str) -> Option<u64> {
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 #[cfg(test)]
@@ -142,16 +160,25 @@ mod tests {
 
     fn variables(pairs: &[(&str, &str)]) -> Variables {
         Variables::from_lookup(|name| {
-            pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+            pairs
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
         })
     }
 
-    const OPTIONS: LimitOptions = LimitOptions { decoded_max: Some(7), window_max: Some(8) };
+    const OPTIONS: LimitOptions = LimitOptions {
+        decoded_max: Some(7),
+        window_max: Some(8),
+    };
 
     #[test]
     fn defaults_stand_without_variables_and_options() {
         let v1 = Limits::for_v1(&LimitOptions::default(), &Variables::default()).unwrap();
-        assert_eq!((v1.decoded_max, v1.window_max, v1.fail_fast), (10 << 30, 128 << 20, true));
+        assert_eq!(
+            (v1.decoded_max, v1.window_max, v1.fail_fast),
+            (10 << 30, 128 << 20, true)
+        );
         let small = Limits::for_v3(&LimitOptions::default(), &Variables::default(), 1000);
         assert_eq!((small.decoded_max, small.window_max), (10 << 30, 128 << 20));
         let large = Limits::for_v3(&LimitOptions::default(), &Variables::default(), 1 << 30);
@@ -173,22 +200,39 @@ mod tests {
     fn malformed_values_are_ignored_but_for_zero_in_v1() {
         for text in ["", "-1", "1.5", "+5", "ten", "99999999999999999999999"] {
             let set = variables(&[(VAR_DECODED_MAX, text)]);
-            assert_eq!(Limits::for_v1(&OPTIONS, &set).unwrap().decoded_max, 7, "{text}");
-            assert_eq!(Limits::for_v3(&LimitOptions::default(), &set, 0).decoded_max, 10 << 30);
+            assert_eq!(
+                Limits::for_v1(&OPTIONS, &set).unwrap().decoded_max,
+                7,
+                "{text}"
+            );
+            assert_eq!(
+                Limits::for_v3(&LimitOptions::default(), &set, 0).decoded_max,
+                10 << 30
+            );
         }
         let zero = variables(&[(VAR_WINDOW_MAX, "0")]);
         let error = Limits::for_v1(&OPTIONS, &zero).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-        assert_eq!(Limits::for_v3(&LimitOptions::default(), &zero, 0).window_max, 128 << 20);
+        assert_eq!(
+            Limits::for_v3(&LimitOptions::default(), &zero, 0).window_max,
+            128 << 20
+        );
         let huge = variables(&[(VAR_DECODED_MAX, "8796093022209")]);
-        assert_eq!(Limits::for_v3(&LimitOptions::default(), &huge, 0).decoded_max, 10 << 30);
+        assert_eq!(
+            Limits::for_v3(&LimitOptions::default(), &huge, 0).decoded_max,
+            10 << 30
+        );
     }
 
     #[test]
     fn fail_fast_is_off_for_the_value_one_only() {
         for (text, expected) in [("1", false), ("true", true), ("0", true)] {
             let set = variables(&[(VAR_FAIL_FAST_OFF, text)]);
-            assert_eq!(Limits::for_v3(&OPTIONS, &set, 0).fail_fast, expected, "{text}");
+            assert_eq!(
+                Limits::for_v3(&OPTIONS, &set, 0).fail_fast,
+                expected,
+                "{text}"
+            );
         }
     }
 }

@@ -140,10 +140,18 @@ pub(super) fn payload_encoding(manifest: &Manifest) -> Result<PayloadEncoding> {
         Some(encoding) => Ok(encoding),
         None if value.to_i32() == 0 => {
             let found = "payload_encoding 0";
-            Err(fault::corrupt(STRUCTURE, PREFIX_LEN as u64, "payload_encoding 1, 2 or 5", found))
+            Err(fault::corrupt(
+                STRUCTURE,
+                PREFIX_LEN as u64,
+                "payload_encoding 1, 2 or 5",
+                found,
+            ))
         }
         None => {
-            let message = format!("payload encoding is not known encoding=`{}`", value.to_i32());
+            let message = format!(
+                "payload encoding is not known encoding=`{}`",
+                value.to_i32()
+            );
             Err(Error::new(ErrorKind::FormatNewer, message)
                 .with_hint("upgrade to a version that reads it"))
         }
@@ -158,7 +166,9 @@ pub(super) fn payload_encoding(manifest: &Manifest) -> Result<PayloadEncoding> {
 pub(super) fn encode(manifest: &Manifest, encoding: PayloadEncoding) -> Result<Vec<u8>> {
     if manifest.engine != EngineName::Pebble3.as_str() {
         let name = manifest.engine.escape_debug();
-        return Err(Error::invalid(format!("manifest must name engine `pebble3` engine=`{name}`")));
+        return Err(Error::invalid(format!(
+            "manifest must name engine `pebble3` engine=`{name}`"
+        )));
     }
     let mut manifest = manifest.clone();
     manifest.payload_encoding = EnumValue::from(encoding.to_proto());

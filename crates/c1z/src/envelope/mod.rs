@@ -13,10 +13,12 @@ mod hash;
 mod head;
 mod identify;
 mod index;
+mod inspect;
 mod limits;
 mod manifest;
 mod open;
 mod payload;
+mod publish;
 mod source;
 mod tar;
 mod v1;
@@ -25,6 +27,7 @@ mod write;
 
 pub use counters::ReadCounters;
 pub use identify::{Format, MAGIC_LEN, MAGIC_V1, MAGIC_V3, identify};
+pub use inspect::FrameInfo;
 pub use limits::{
     DECODED_MAX_DEFAULT, LimitOptions, Limits, VAR_DECODED_MAX, VAR_FAIL_FAST_OFF, VAR_WINDOW_MAX,
     Variables, WINDOW_MAX_DEFAULT,
@@ -32,8 +35,11 @@ pub use limits::{
 pub use manifest::{EngineName, Manifest, PayloadEncoding};
 pub use open::{EnvelopeFile, OpenOptions, V3File};
 pub use payload::{PayloadFs, PayloadOptions, VerifiedPayload};
+pub use publish::{Existing, publish};
 pub use v1::{V1Database, V1Decoded, V1File, write_v1};
-pub use write::{EntryContent, LEVEL_DEFAULT, NewEntry, Splice, WriteOptions, WriteSummary, write_v3};
+pub use write::{
+    EntryContent, LEVEL_DEFAULT, NewEntry, Splice, WriteOptions, WriteSummary, write_v3,
+};
 
 #[cfg(test)]
 mod tests;

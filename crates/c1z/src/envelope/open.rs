@@ -42,7 +42,7 @@ pub enum EnvelopeFile {
     /// A zstd stream that holds a SQLite database.
     V1(V1File),
     /// A manifest and a Pebble directory.
-    V3(V3File),
+    V3(Box<V3File>),
 }
 
 impl EnvelopeFile {
@@ -53,7 +53,9 @@ impl EnvelopeFile {
     /// `ResourceExhausted` for a v3 file whose head, footer or index is not acceptable;
     /// `InvalidArgument` for a v1 file when a variable is `0`.
     pub fn open(fs: &dyn Fs, path: &Path, options: &OpenOptions) -> Result<Self> {
-        let file = fs.open(path).map_err(|e| missing(Error::io("open", path, e)))?;
+        let file = fs
+            .open(path)
+            .map_err(|e| missing(Error::io("open", path, e)))?;
         Self::from_file(file, path, options)
     }
 
@@ -65,7 +67,9 @@ impl EnvelopeFile {
         let source = Arc::new(Source::new(file, path));
         let opened = match Self::format(&source) {
             Ok(Format::V1) => V1File::new(Arc::clone(&source), options).map(Self::V1),
-            Ok(Format::V3) => V3File::new(Arc::clone(&source), options).map(Self::V3),
+            Ok(Format::V3) => {
+                V3File::new(Arc::clone(&source), options).map(|file| Self::V3(Box::new(file)))
+            }
             Err(error) => Err(error),
         };
         opened.map_err(|error| source.locate(error))
@@ -103,7 +107,7 @@ pub struct V3File {
     engine: EngineName,
     encoding: PayloadEncoding,
     payload: Range<u64>,
-    index: Option<(Footer, FrameIndex)>,
+    pub(super) index: Option<(Footer, FrameIndex)>,
     fs: OnceLock<Arc<PayloadFs>>,
 }
 
@@ -183,7 +187,9 @@ impl V3File {
         if let Some(fs) = self.fs.get() {
             return Ok(Arc::clone(fs));
         }
-        let made = self.make_payload().map_err(|error| self.source.locate(error))?;
+        let made = self
+            .make_payload()
+            .map_err(|error| self.source.locate(error))?;
         // When two threads made one, the first counts.
         Ok(Arc::clone(self.fs.get_or_init(|| Arc::new(made))))
     }
@@ -193,16 +199,17 @@ impl V3File {
         let range = self.payload.clone();
         match (self.encoding, &self.index) {
             (PayloadEncoding::IndexedZstd, Some((footer, index))) => {
-                let at = footer.index_offset;
+                let at = footer.offset;
                 PayloadFs::indexed(source, limits, &self.options, index.clone(), at)
             }
             (PayloadEncoding::Tar, _) => PayloadFs::tar(source, limits, &self.options, range),
             (PayloadEncoding::TarZstd, _) => {
                 PayloadFs::tar_zstd(source, limits, &self.options, range)
             }
-            (PayloadEncoding::IndexedZstd, None) => {
-                Err(Error::new(ErrorKind::Internal, "an indexed file was opened without index"))
-            }
+            (PayloadEncoding::IndexedZstd, None) => Err(Error::new(
+                ErrorKind::Internal,
+                "an indexed file was opened without index",
+            )),
         }
     }
 
@@ -215,7 +222,9 @@ impl V3File {
             limits: self.limits,
             entry: entry.clone(),
         };
-        entries.map(|entry| (entry.name.clone(), splice(entry))).collect()
+        entries
+            .map(|entry| (entry.name.clone(), splice(entry)))
+            .collect()
     }
 }
 
@@ -229,13 +238,18 @@ fn read_index(
     let footer = read_footer(source, payload)?;
     let bytes = source.fetch(footer.index())?;
     footer.check_index(&bytes)?;
-    let frames = payload.start..footer.index_offset;
-    let index = FrameIndex::decode(&bytes, footer.index_offset, &frames)?;
+    let frames = payload.start..footer.offset;
+    let index = FrameIndex::decode(&bytes, footer.offset, &frames)?;
     let found = xxh64(manifest, 0);
     if index.manifest_xxh64 != 0 && index.manifest_xxh64 != found {
         let expected = format!("XXH64 {:016x}, as the index records", index.manifest_xxh64);
         let found = format!("{found:016x}");
-        return Err(fault::corrupt("manifest", PREFIX_LEN as u64, expected, found));
+        return Err(fault::corrupt(
+            "manifest",
+            PREFIX_LEN as u64,
+            expected,
+            found,
+        ));
     }
     if limits.fail_fast {
         limits.check_decoded("payload", index.raw_len_total())?;
@@ -245,11 +259,19 @@ fn read_index(
 
 fn read_footer(source: &Source, payload: &Range<u64>) -> Result<Footer> {
     let footer_len = FOOTER_LEN as u64;
-    let at = payload.end.checked_sub(footer_len).filter(|at| *at >= payload.start);
+    let at = payload
+        .end
+        .checked_sub(footer_len)
+        .filter(|at| *at >= payload.start);
     let Some(at) = at else {
         let found = format!("{} bytes", payload.end - payload.start);
         let expected = format!("{footer_len} bytes");
-        return Err(fault::truncated("index footer", payload.start, expected, found));
+        return Err(fault::truncated(
+            "index footer",
+            payload.start,
+            expected,
+            found,
+        ));
     };
     source.keep_tail()?;
     let bytes = source.fetch(at..payload.end)?;

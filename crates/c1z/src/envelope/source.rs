@@ -37,8 +37,10 @@ impl Kept {
     fn span(&self, range: &Range<u64>) -> Option<Span> {
         let start = usize::try_from(range.start.checked_sub(self.offset)?).ok()?;
         let end = usize::try_from(range.end.checked_sub(self.offset)?).ok()?;
-        (start <= end && end <= self.bytes.len())
-            .then(|| Span { bytes: Arc::clone(&self.bytes), range: start..end })
+        (start <= end && end <= self.bytes.len()).then(|| Span {
+            bytes: Arc::clone(&self.bytes),
+            range: start..end,
+        })
     }
 }
 
@@ -103,7 +105,11 @@ impl Source {
 
     /// Reads the head and keeps it; all of a file that is not longer than head and tail.
     pub(super) fn keep_head(&self) -> Result<Span> {
-        let len = if self.len <= HEAD_LEN + TAIL_LEN { self.len } else { HEAD_LEN };
+        let len = if self.len <= HEAD_LEN + TAIL_LEN {
+            self.len
+        } else {
+            HEAD_LEN
+        };
         self.keep(0..len)
     }
 
@@ -137,7 +143,10 @@ impl Source {
         let neighbours = cluster != range;
         let kept = self.load(cluster)?;
         let span = kept.span(&range).ok_or_else(|| {
-            Error::new(ErrorKind::Internal, "a cluster does not hold the range asked for")
+            Error::new(
+                ErrorKind::Internal,
+                "a cluster does not hold the range asked for",
+            )
         })?;
         if neighbours {
             let mut clusters = lock(&self.clusters);
@@ -161,7 +170,10 @@ impl Source {
             .map_err(|_| fault::over_bound("read", range.end, usize::MAX as u64))?;
         let mut bytes = vec![0; len];
         self.read_exact_at(range.start, &mut bytes)?;
-        Ok(Kept { offset: range.start, bytes: Arc::new(bytes) })
+        Ok(Kept {
+            offset: range.start,
+            bytes: Arc::new(bytes),
+        })
     }
 
     /// Fills `buf` from `offset` by one read.
@@ -202,7 +214,14 @@ pub(super) struct RangeReader {
 impl RangeReader {
     /// A reader of `range` in steps of `step_len` bytes.
     pub(super) fn new(source: Arc<Source>, range: Range<u64>, step_len: u64) -> Self {
-        Self { source, next: range.start, end: range.end, step_len, step: None, taken: 0 }
+        Self {
+            source,
+            next: range.start,
+            end: range.end,
+            step_len,
+            step: None,
+            taken: 0,
+        }
     }
 
     /// File offset of the next byte.
@@ -239,7 +258,10 @@ impl RangeReader {
     }
 
     fn pending(&self) -> &[u8] {
-        self.step.as_deref().and_then(|step| step.get(self.taken..)).unwrap_or_default()
+        self.step
+            .as_deref()
+            .and_then(|step| step.get(self.taken..))
+            .unwrap_or_default()
     }
 
     fn refill(&mut self) -> Result<()> {
@@ -265,6 +287,15 @@ impl Read for RangeReader {
         self.taken += n;
         Ok(n)
     }
+}
+
+/// Copies as much of `from` as fits to the front of `to`; returns the number of bytes.
+pub(super) fn copy_front(to: &mut [u8], from: &[u8]) -> usize {
+    let n = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) {
+        to.copy_from_slice(from);
+    }
+    n
 }
 
 /// Locks `mutex`; what it guards here stays consistent when a holder panics.

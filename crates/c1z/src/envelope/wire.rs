@@ -37,7 +37,11 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The fields of `message`, which stands at file offset `offset`.
     pub(super) fn new(structure: &'static str, message: &'a [u8], offset: u64) -> Self {
-        Self { structure, rest: message, offset }
+        Self {
+            structure,
+            rest: message,
+            offset,
+        }
     }
 
     /// The next field, or `None` at the end of the message.
@@ -53,7 +57,12 @@ impl<'a> Fields<'a> {
         let tag = self.varint()?;
         let number = tag >> 3;
         if number == 0 {
-            return Err(fault::corrupt(self.structure, offset, "a field number above 0", 0));
+            return Err(fault::corrupt(
+                self.structure,
+                offset,
+                "a field number above 0",
+                0,
+            ));
         }
         let mut content_offset = self.offset;
         let value = match tag & 7 {
@@ -67,16 +76,31 @@ impl<'a> Fields<'a> {
             5 => Value::Fixed32(u32::from_le_bytes(self.array()?)),
             other => {
                 let found = format!("wire type {other}");
-                return Err(fault::corrupt(self.structure, offset, "wire type 0, 1, 2 or 5", found));
+                return Err(fault::corrupt(
+                    self.structure,
+                    offset,
+                    "wire type 0, 1, 2 or 5",
+                    found,
+                ));
             }
         };
-        Ok(Some(Field { number, value, offset, content_offset }))
+        Ok(Some(Field {
+            number,
+            value,
+            offset,
+            content_offset,
+        }))
     }
 
     fn varint(&mut self) -> Result<u64> {
         let Some((value, len)) = decode_varint(self.rest) else {
             let expected = "a varint of at most 10 bytes and 64 bits";
-            return Err(fault::corrupt(self.structure, self.offset, expected, "none"));
+            return Err(fault::corrupt(
+                self.structure,
+                self.offset,
+                expected,
+                "none",
+            ));
         };
         self.bytes(len as u64)?;
         Ok(value)
@@ -84,11 +108,15 @@ impl<'a> Fields<'a> {
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let bytes = self.bytes(N as u64)?;
-        bytes.try_into().map_err(|_| fault::corrupt(self.structure, self.offset, N, bytes.len()))
+        bytes
+            .try_into()
+            .map_err(|_| fault::corrupt(self.structure, self.offset, N, bytes.len()))
     }
 
     fn bytes(&mut self, len: u64) -> Result<&'a [u8]> {
-        let split = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
+        let split = usize::try_from(len)
+            .ok()
+            .and_then(|len| self.rest.split_at_checked(len));
         let Some((head, rest)) = split else {
             let expected = format!("at most {} bytes", self.rest.len());
             let found = format!("a length of {len} bytes");
@@ -119,10 +147,12 @@ pub(super) fn decode_varint(bytes: &[u8]) -> Option<(u64, usize)> {
 /// Appends `value` as a varint.
 pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+        let [low, ..] = value.to_le_bytes();
+        out.push(low | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    let [low, ..] = value.to_le_bytes();
+    out.push(low);
 }
 
 /// Appends an integer field; the proto3 default 0 is left out.
@@ -177,9 +207,15 @@ mod tests {
         put_fixed64(&mut message, 3, 9);
         let mut fields = Fields::new("test", &message, 100);
         let first = fields.next().unwrap().unwrap();
-        assert_eq!((first.number, first.value, first.offset), (1, Value::Varint(300), 100));
+        assert_eq!(
+            (first.number, first.value, first.offset),
+            (1, Value::Varint(300), 100)
+        );
         let second = fields.next().unwrap().unwrap();
-        assert_eq!((second.value, second.content_offset), (Value::Bytes(b"abc"), 105));
+        assert_eq!(
+            (second.value, second.content_offset),
+            (Value::Bytes(b"abc"), 105)
+        );
         assert_eq!(fields.next().unwrap().unwrap().value, Value::Fixed64(9));
         assert!(fields.next().unwrap().is_none());
         for cut in 1..message.len() {

@@ -248,15 +248,14 @@ fn index_definition(
     object: &SchemaObject,
     tables: &BTreeMap<String, Arc<TableDef>>,
 ) -> Result<IndexDef, String> {
-    let table = tables
-        .get(&object.table_name.to_ascii_lowercase())
-        .ok_or("an index of a table that is not read")?;
     if object.root_page == 0 {
         return Err("an index without root page".to_owned());
     }
+    let table = |name: &str| tables.get(&name.to_ascii_lowercase()).map(Arc::as_ref);
     if let Some(sql) = &object.sql {
         return parse_index(sql, table);
     }
+    let table = table(&object.table_name).ok_or("an index of a table that is not read")?;
     // `sqlite_autoindex_TABLE_N` is the N-th key of its table.
     let columns = object
         .name

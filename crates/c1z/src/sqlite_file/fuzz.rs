@@ -8,6 +8,7 @@ use shingle::vfs::ReadFile;
 use shingle::{ErrorKind, Result};
 
 use super::catalog::ObjectKind;
+use super::check::{CheckOptions, CheckReport};
 use super::database::Database;
 use super::ddl::{parse_index, parse_table};
 use super::index::IndexRows;
@@ -18,7 +19,7 @@ use super::table::{Row, Rows, Table};
 const VALUE_BYTES_MAX: usize = 64 << 20;
 
 #[derive(Debug)]
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl ReadFile for Bytes {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
@@ -142,16 +143,32 @@ fn read_entries(mut entries: IndexRows, seen: &mut Seen) -> Result<()> {
     Ok(())
 }
 
+/// Opens `bytes` as a database and checks all of it. Returns the report if it opens.
+///
+/// # Panics
+/// If the check fails with an error, or does not stop at its limit of findings.
+pub fn check(bytes: &[u8]) -> Option<CheckReport> {
+    let database = Database::open(Arc::new(Bytes(bytes.to_vec()))).ok()?;
+    let options = CheckOptions { findings_max: 50 };
+    match database.check(options) {
+        Ok(report) => {
+            assert!(report.findings.len() <= 50, "more findings than allowed");
+            Some(report)
+        }
+        Err(error) => panic!("check failed: {}", error.chain()),
+    }
+}
+
 /// Parses `bytes` as a `CREATE TABLE` and as a `CREATE INDEX` statement on that table.
 pub fn statement(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (first, second) = text.split_once(';').unwrap_or((&text, &text));
     if let Ok(table) = parse_table(first) {
-        let _ = parse_index(second, &table);
+        let _ = parse_index(second, |_| Some(&table));
         let on = format!(
             "create index i on \"{}\" {second}",
             table.name.replace('"', "\"\"")
         );
-        let _ = parse_index(&on, &table);
+        let _ = parse_index(&on, |_| Some(&table));
     }
 }

@@ -1,20 +1,17 @@
 //! SQLite database files: a reader and a bulk writer of our own, without SQL and without C.
 //!
 //! The reader walks the pages of a file: it scans tables by rowid, seeks in indexes by key prefix,
-//! and checks whole files. The writer builds a file bottom-up from sorted rows. Both know the file
-//! format and nothing of what is stored in it.
+//! and checks whole files. The writer ([`writer`]) builds a file bottom-up from sorted rows. Both
+//! know the file format and nothing of what is stored in it.
 //!
 //! Bytes are hostile: every length and page number is bounded before use, walks are bounded against
 //! cycles, and an error says the page and the offset. What is deliberately absent: SQL, rollback
 //! journals and write-ahead logs (the file must have been checkpointed), UTF-16, tables without
 //! rowid, generated columns, and searches in indexes that are not in ascending binary order.
 //! A file that needs one of them is listed, and reading that object fails with `Unsupported`.
-#![allow(
-    dead_code,
-    reason = "encoders and measures for the writer and the checker, which come next"
-)]
 
 mod catalog;
+mod check;
 mod cursor;
 mod database;
 mod ddl;
@@ -29,8 +26,10 @@ mod record;
 mod table;
 mod value;
 mod varint;
+pub mod writer;
 
 pub use catalog::{ObjectKind, Schema, SchemaObject};
+pub use check::{CheckOptions, CheckReport, Finding, FindingKind};
 pub use database::{Database, ReadOptions};
 pub use ddl::{
     Affinity, Column, DefaultValue, IndexColumn, IndexDef, IndexKey, Predicate, TableDef,

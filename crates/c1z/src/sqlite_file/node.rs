@@ -112,6 +112,10 @@ impl Node {
         &self.bytes
     }
 
+    pub(super) fn tree(&self) -> TreeKind {
+        self.tree
+    }
+
     pub(super) fn no(&self) -> PageNo {
         self.no
     }
@@ -259,6 +263,103 @@ impl Node {
     pub(super) fn holds(&self, bytes: &PageBytes) -> bool {
         Arc::ptr_eq(&self.bytes, bytes)
     }
+}
+
+/// Builds one page from cells that arrive in key order. The content area grows down from the end of
+/// the page, without gaps.
+#[derive(Debug)]
+pub(super) struct PageBuilder {
+    bytes: Vec<u8>,
+    base: usize,
+    tree: TreeKind,
+    leaf: bool,
+    cells: usize,
+    content: usize,
+}
+
+impl PageBuilder {
+    /// An empty page of `page_size` bytes, none of them reserved; its header starts at `base`.
+    pub(super) fn new(page_size: usize, base: usize, tree: TreeKind, leaf: bool) -> Self {
+        Self {
+            bytes: vec![0; page_size],
+            base,
+            tree,
+            leaf,
+            cells: 0,
+            content: page_size,
+        }
+    }
+
+    fn pointers(&self) -> usize {
+        self.base + if self.leaf { 8 } else { 12 }
+    }
+
+    /// Adds a cell given in pieces, if it fits.
+    pub(super) fn push(&mut self, pieces: &[&[u8]]) -> bool {
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let pointer = self.pointers() + 2 * self.cells;
+        let Some(mut at) = self.content.checked_sub(len.max(4)) else {
+            return false;
+        };
+        if pointer + 2 > at {
+            return false;
+        }
+        self.content = at;
+        self.cells += 1;
+        put_u16(&mut self.bytes, pointer, at);
+        for piece in pieces {
+            put(&mut self.bytes, at, piece);
+            at += piece.len();
+        }
+        true
+    }
+
+    /// Takes the last cell out again.
+    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
+        let last = self.cells.checked_sub(1)?;
+        let end = match last.checked_sub(1) {
+            Some(before) => read_u16(&self.bytes, self.pointers() + 2 * before)?.into(),
+            None => self.bytes.len(),
+        };
+        let cell = self.bytes.get(self.content..end)?.to_vec();
+        put(&mut self.bytes, self.content, &vec![0; cell.len()]);
+        let pointer = self.pointers() + 2 * last;
+        put_u16(&mut self.bytes, pointer, 0);
+        self.content = end;
+        self.cells = last;
+        Some(cell)
+    }
+
+    /// The finished page; an interior page has a right-most child.
+    pub(super) fn finish(&mut self, right_child: u32) -> &mut [u8] {
+        let base = self.base;
+        put(&mut self.bytes, base, &[self.tree.page_kind(self.leaf)]);
+        put_u16(&mut self.bytes, base + 3, self.cells);
+        // A page of 65 536 bytes without a cell has its content at 0, which stands for its end.
+        put_u16(&mut self.bytes, base + 5, self.content);
+        if !self.leaf {
+            put(&mut self.bytes, base + 8, &right_child.to_be_bytes());
+        }
+        &mut self.bytes
+    }
+
+    /// Makes the page empty again.
+    pub(super) fn clear(&mut self) {
+        self.bytes.fill(0);
+        self.cells = 0;
+        self.content = self.bytes.len();
+    }
+}
+
+fn put(bytes: &mut [u8], at: usize, field: &[u8]) {
+    if let Some(slot) = bytes.get_mut(at..at + field.len()) {
+        slot.copy_from_slice(field);
+    }
+}
+
+fn put_u16(bytes: &mut [u8], at: usize, value: usize) {
+    let [.., high, low] = value.to_be_bytes();
+    put(bytes, at, &[high, low]);
 }
 
 /// Where the b-tree header of page `no` starts.

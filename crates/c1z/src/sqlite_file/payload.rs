@@ -70,11 +70,6 @@ impl LocalSizes {
             self.min as usize
         }
     }
-
-    /// Payload bytes that an overflow page holds.
-    pub(super) fn overflow_capacity(&self) -> usize {
-        self.usable as usize - 4
-    }
 }
 
 /// Where a payload is.

@@ -294,6 +294,80 @@ impl io::Read for ValueReader<'_> {
     }
 }
 
+/// The serial type of a value and the length of its body.
+pub(super) fn serial_of(value: &Value<'_>) -> (u64, u64) {
+    let serial = match value {
+        Value::Null => 0,
+        Value::Real(value) if value.is_nan() => 0,
+        Value::Real(_) => 7,
+        Value::Integer(value) => integer_serial(*value),
+        Value::Blob(bytes) => blob_serial(bytes.len() as u64),
+        Value::Text(bytes) => text_serial(bytes.len() as u64),
+    };
+    (serial, body_len(serial).unwrap_or_default())
+}
+
+/// The serial type of a blob.
+pub(super) fn blob_serial(len: u64) -> u64 {
+    len.saturating_mul(2).saturating_add(12)
+}
+
+/// The serial type of a text.
+pub(super) fn text_serial(len: u64) -> u64 {
+    blob_serial(len).saturating_add(1)
+}
+
+/// The shortest serial type of an integer.
+pub(super) fn integer_serial(value: i64) -> u64 {
+    // The magnitude without the sign bit.
+    let bits = 64 - (value ^ (value >> 63)).leading_zeros();
+    match (value, bits) {
+        (0, _) => 8,
+        (1, _) => 9,
+        (_, 0..=7) => 1,
+        (_, ..=15) => 2,
+        (_, ..=23) => 3,
+        (_, ..=31) => 4,
+        (_, ..=47) => 5,
+        _ => 6,
+    }
+}
+
+/// Appends the header of a record with the given serial types.
+pub(super) fn encode_header(serials: impl Iterator<Item = u64> + Clone, out: &mut Vec<u8>) {
+    let types_len: usize = serials.clone().map(varint::len).sum();
+    // The length counts itself.
+    let mut header_len = types_len + 1;
+    while types_len + varint::len(header_len as u64) > header_len {
+        header_len += 1;
+    }
+    varint::encode(header_len as u64, out);
+    for serial in serials {
+        varint::encode(serial, out);
+    }
+}
+
+/// Appends a whole record.
+pub(super) fn encode(values: &[Value<'_>], out: &mut Vec<u8>) {
+    encode_header(values.iter().map(|value| serial_of(value).0), out);
+    for value in values {
+        match value {
+            Value::Null => {}
+            Value::Real(value) if value.is_nan() => {}
+            Value::Real(value) => out.extend_from_slice(&value.to_be_bytes()),
+            Value::Integer(value) => encode_integer(integer_serial(*value), *value, out),
+            Value::Text(bytes) | Value::Blob(bytes) => out.extend_from_slice(bytes),
+        }
+    }
+}
+
+/// Appends the body of an integer of the given serial type.
+pub(super) fn encode_integer(serial: u64, value: i64, out: &mut Vec<u8>) {
+    let bytes = value.to_be_bytes();
+    let len = usize::try_from(body_len(serial).unwrap_or_default()).unwrap_or_default();
+    out.extend_from_slice(bytes.get(bytes.len() - len..).unwrap_or_default());
+}
+
 /// Length of the body of a serial type; `None` for the two that are not allowed.
 #[inline]
 fn body_len(serial: u64) -> Option<u64> {

@@ -78,15 +78,17 @@ fn header_and_schema_may_be_wrong_in_any_bit() {
     assert_eq!(bytes[100], 5, "the schema has leaves of its own");
     let leaf = usize::try_from(u32::from_be_bytes(bytes[108..112].try_into().unwrap())).unwrap();
     let leaf = (leaf - 1) * 4096;
-    let in_header = (0..160).flat_map(|at| (0..8).map(move |bit| (at, 1 << bit)));
-    let in_leaf = (leaf..leaf + 4096).step_by(7).map(|at| (at, 1 << (at % 8)));
+    let in_header = (0..112).flat_map(|at| [0, 3, 7].map(|bit| (at, 1 << bit)));
+    let in_leaf = (leaf..leaf + 4096)
+        .step_by(13)
+        .map(|at| (at, 1 << (at % 8)));
     let mut errors = 0;
     for (at, flip) in in_header.chain(in_leaf) {
         let mut bytes = bytes.clone();
         bytes[at] ^= flip;
         errors += usize::from(error_of(&bytes, &format!("byte {at} ^ {flip}")).is_some());
     }
-    assert!(errors > 500, "only {errors} changes were noticed");
+    assert!(errors > 200, "only {errors} changes were noticed");
 }
 
 #[test]
@@ -94,7 +96,7 @@ fn random_damage_never_panics() {
     let (mut errors, mut runs) = (0, 0);
     for case in CASES {
         let original = golden(case).database;
-        for seed in seeds(120) {
+        for seed in seeds(60) {
             let mut random = Random::new(seed);
             let mut bytes = original.clone();
             for _ in 0..=random.below(6) {

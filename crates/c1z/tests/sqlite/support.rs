@@ -8,11 +8,12 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use c1z::sqlite_file::{Database, Value};
+use c1z::sqlite_file::writer::{WriteOptions, Writer};
+use c1z::sqlite_file::{Database, ObjectKind, Value};
 use serde_json::{Value as Json, json};
-use shingle::vfs::ReadFile;
+use shingle::vfs::{ReadFile, WriteFile};
 
 /// A file held in memory.
 #[derive(Debug)]
@@ -140,4 +141,58 @@ pub(crate) fn table_rows(database: &Database, table: &str) -> Vec<Json> {
         found.push(Json::Object(values.collect()));
     }
     found
+}
+
+/// A file that is written to memory; clones share their bytes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    pub(crate) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl WriteFile for Buffer {
+    fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap().extend_from_slice(data);
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes a database: `fill` writes its tables.
+pub(crate) fn write(
+    statements: &[&str],
+    options: WriteOptions,
+    fill: impl FnOnce(&mut Writer) -> shingle::Result<()>,
+) -> shingle::Result<Vec<u8>> {
+    let pages = Buffer::default();
+    let mut writer = Writer::new(Box::new(pages.clone()), statements, options)?;
+    fill(&mut writer)?;
+    let written = writer.finish()?;
+    let mut bytes = written.first_page.to_vec();
+    bytes.extend(pages.take());
+    assert_eq!(bytes.len() as u64, written.len_bytes());
+    Ok(bytes)
+}
+
+/// Writes the rows of all tables of `from`.
+pub(crate) fn copy_tables(from: &Database, writer: &mut Writer) -> shingle::Result<()> {
+    for object in from.schema().objects() {
+        if object.kind == ObjectKind::Table {
+            let table = from.table(&object.name)?.expect("listed");
+            let mut rows = table.scan(..);
+            let mut out = writer.table(&object.name)?;
+            while let Some(row) = rows.next()? {
+                let values = (0..row.columns().len()).map(|i| row.get(i));
+                out.push(row.rowid(), &values.collect::<shingle::Result<Vec<_>>>()?)?;
+            }
+            out.finish()?;
+        }
+    }
+    Ok(())
 }

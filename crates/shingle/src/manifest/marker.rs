@@ -26,6 +26,7 @@ pub struct Markers {
 /// One marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Marker {
+    file: String,
     iteration: u64,
     value: String,
 }
@@ -108,6 +109,13 @@ impl Markers {
         }
     }
 
+    /// File names of the markers that count.
+    pub fn file_names(&self) -> impl Iterator<Item = String> {
+        let markers = [&self.format_version, &self.manifest];
+        let markers = markers.into_iter().flatten();
+        markers.map(|marker| marker.file.clone())
+    }
+
     fn last_iteration(&self, name: &str) -> u64 {
         let marker = match name {
             FORMAT_VERSION => &self.format_version,
@@ -122,8 +130,12 @@ fn parse(file: &str) -> Option<(&str, Marker)> {
     let mut parts = file.strip_prefix("marker.")?.splitn(3, '.');
     let name = parts.next().filter(|name| !name.is_empty())?;
     let iteration = number(parts.next()?)?.0;
-    let value = parts.next()?.to_owned();
-    Some((name, Marker { iteration, value }))
+    let marker = Marker {
+        file: file.to_owned(),
+        iteration,
+        value: parts.next()?.to_owned(),
+    };
+    Some((name, marker))
 }
 
 /// Moves a marker of `dir` to a new value: the new file is durable before the old ones go. A crash

@@ -10,13 +10,18 @@
 mod tests;
 mod text;
 
+use std::path::Path;
+
 use crate::manifest::{COMPARER, FormatVersion};
-use crate::{Error, Result};
+use crate::vfs::Fs;
+use crate::{Error, ErrorKind, Result};
 
 pub use text::render;
 
 /// Name of the merger of a database that never merges.
 pub const MERGER: &str = "pebble.concatenate";
+/// The most bytes of a file that is read.
+const LEN_MAX: u64 = 1 << 20;
 const STRUCTURE: &str = "options file";
 
 /// Settings in the order of the file.
@@ -66,6 +71,23 @@ impl OptionsFile {
             offset += whole.len() as u64;
         }
         Ok(Self { settings })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// As [`OptionsFile::parse`]; `Exhausted` for more than 1 MiB, where real files have a few
+    /// thousand bytes; `Io` from the file system.
+    pub fn read(fs: &dyn Fs, path: &Path) -> Result<Self> {
+        let file = fs.open(path).map_err(|e| Error::io("open", path, e))?;
+        if file.len() > LEN_MAX {
+            let message = format!("options file is too long len=`{}`", file.len());
+            return Err(Error::new(ErrorKind::Exhausted, message));
+        }
+        let mut bytes = vec![0; usize::try_from(file.len()).unwrap_or_default()];
+        file.read_exact_at(0, &mut bytes)
+            .map_err(|e| Error::io("read", path, e))?;
+        Self::parse(&bytes)
     }
 
     /// All settings in the order of the file.

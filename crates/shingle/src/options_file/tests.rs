@@ -2,7 +2,6 @@
 //! implementation's.
 
 use super::*;
-use crate::ErrorKind;
 use crate::testing::golden_tar;
 
 #[test]

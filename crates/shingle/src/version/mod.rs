@@ -16,7 +16,7 @@ use crate::key::SeqNo;
 use crate::manifest::{FileNumber, Level, TableMeta};
 use crate::{Error, Result};
 
-pub(crate) use run::Run;
+pub(crate) use run::{Run, overlapping};
 
 /// The live tables. Order within L0: oldest first; within the others: by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,9 +101,27 @@ impl Version {
         let newest = newest.filter(move |table| table.overlaps(lower, upper));
         let sorted = Level::all().skip(1).flat_map(move |level| {
             let tables = self.level(level);
-            let found = run::overlapping(tables, lower, upper);
+            let found = overlapping(tables, lower, upper);
             let found = tables.get(found).unwrap_or_default();
             found.iter().map(move |table| (level, table))
+        });
+        newest.map(|table| (Level::L0, table)).chain(sorted)
+    }
+
+    /// The tables whose bounds hold `key`, in the order of [`Version::tables`].
+    /// O(tables of L0 + log of the others).
+    pub fn containing<'a>(
+        &'a self,
+        key: &'a [u8],
+    ) -> impl Iterator<Item = (Level, &'a Arc<TableMeta>)> {
+        let holds = move |t: &TableMeta| &t.smallest.user[..] <= key && t.reaches(key);
+        let newest = self.level(Level::L0).iter().rev();
+        let newest = newest.filter(move |table| holds(table));
+        let sorted = Level::all().skip(1).filter_map(move |level| {
+            let tables = self.level(level);
+            let first = tables.partition_point(|table| !table.reaches(key));
+            let table = tables.get(first).filter(|table| holds(table))?;
+            Some((level, table))
         });
         newest.map(|table| (Level::L0, table)).chain(sorted)
     }
@@ -153,7 +171,6 @@ impl Version {
 
     /// The tables as runs, which may overlap each other but not themselves: those of L0, then one
     /// per level that has tables.
-    #[expect(dead_code, reason = "read by the merging iterator")]
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
         let sorted = self.levels.iter().skip(1).filter(|run| !run.is_empty());
         self.overlaid.iter().chain(sorted)

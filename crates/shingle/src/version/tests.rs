@@ -47,6 +47,13 @@ fn overlapping_tables_are_found_newest_level_first() {
         naive.sort_unstable();
         found
     };
+    for key in [&b"a"[..], b"c", b"cc", b"f", b"x", b"zz", b""] {
+        let next = [key, b"\0"].concat();
+        assert_eq!(
+            numbers(version.containing(key)),
+            found(Some(key), Some(&next))
+        );
+    }
     assert_eq!(found(None, None), [3, 1, 2, 4, 5, 6]);
     assert_eq!(found(Some(b"c"), Some(b"d")), [1, 2, 4]);
     assert_eq!(found(Some(b"f"), None), [3, 1, 6]);

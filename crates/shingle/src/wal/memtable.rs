@@ -66,6 +66,20 @@ impl MemTable {
         }
     }
 
+    /// The newest point with `key`: its index and trailer. O(log n).
+    pub(crate) fn find(&self, key: &[u8]) -> Option<(usize, Trailer)> {
+        let index = self.position(key);
+        let entry = self.entries.get(index)?;
+        (self.key(entry) == key).then_some((index, entry.trailer))
+    }
+
+    /// The value of the point at `index`.
+    pub(crate) fn value_at(&self, index: usize) -> &[u8] {
+        self.entries
+            .get(index)
+            .map_or(&[], |entry| self.value(entry))
+    }
+
     fn key(&self, entry: &Entry) -> &[u8] {
         self.bytes.get(entry.key_range()).unwrap_or_default()
     }

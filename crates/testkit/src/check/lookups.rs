@@ -103,6 +103,7 @@ impl Checker<'_> {
             Query::ListEntitlements(resource) => {
                 let filter = EntitlementFilter {
                     resource: Some(resource.clone()),
+                    ..EntitlementFilter::default()
                 };
                 let reader = self.reader;
                 let (found, counts) =

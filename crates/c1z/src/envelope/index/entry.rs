@@ -109,10 +109,19 @@ impl<'a> RawEntry<'a> {
     fn check(&self, offset: u64, payload: &Range<u64>) -> Result<IndexEntry> {
         let name = check_name(STRUCTURE, offset, self.name)?;
         let corrupt = |what: &str, expected: String, found: String| {
-            Err(fault::corrupt(STRUCTURE, offset, format!("{what} {expected}"), found))
+            Err(fault::corrupt(
+                STRUCTURE,
+                offset,
+                format!("{what} {expected}"),
+                found,
+            ))
         };
         if i64::try_from(self.raw_size).is_err() {
-            return corrupt("raw_size", "not negative".into(), format!("{}", self.raw_size));
+            return corrupt(
+                "raw_size",
+                "not negative".into(),
+                format!("{}", self.raw_size),
+            );
         }
         // Negative values are huge here and fall to the same checks.
         let end = self.frame_offset.checked_add(self.compressed_size);
@@ -129,9 +138,12 @@ impl<'a> RawEntry<'a> {
             return corrupt("raw_sha256", "of 32 bytes".into(), found);
         };
         let seek_table = match self.seek_table {
-            Some((table, at)) => {
-                Some(SeekTable::decode(table, at, self.compressed_size, self.raw_size)?)
-            }
+            Some((table, at)) => Some(SeekTable::decode(
+                table,
+                at,
+                self.compressed_size,
+                self.raw_size,
+            )?),
             None => None,
         };
         Ok(IndexEntry {

@@ -105,7 +105,9 @@ impl FrameIndex {
 
     /// Sum of the raw lengths, saturating.
     pub(super) fn raw_len_total(&self) -> u64 {
-        self.entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.raw_len))
+        self.entries
+            .iter()
+            .fold(0, |sum, entry| sum.saturating_add(entry.raw_len))
     }
 
     fn check_unique(&self, offset: u64) -> Result<()> {

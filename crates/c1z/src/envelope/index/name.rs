@@ -17,7 +17,10 @@ pub(crate) fn check_name<'a>(structure: &str, offset: u64, bytes: &'a [u8]) -> R
     let corrupt =
         |expected: &str, found: &str| Err(fault::corrupt(structure, offset, expected, found));
     if bytes.is_empty() || bytes.len() > NAME_LEN_MAX {
-        return corrupt("a name of 1 to 4096 bytes", &format!("{} bytes", bytes.len()));
+        return corrupt(
+            "a name of 1 to 4096 bytes",
+            &format!("{} bytes", bytes.len()),
+        );
     }
     let Ok(name) = std::str::from_utf8(bytes) else {
         return corrupt("a name in UTF-8", &bytes.escape_ascii().to_string());
@@ -43,7 +46,12 @@ pub(crate) fn check_names<'a>(
     for name in names {
         if folders.contains(name) {
             let found = format!("file {name} that is a folder too");
-            return Err(fault::corrupt(structure, offset, "files apart from folders", found));
+            return Err(fault::corrupt(
+                structure,
+                offset,
+                "files apart from folders",
+                found,
+            ));
         }
     }
     Ok(())

@@ -44,22 +44,39 @@ impl SeekTable {
     ) -> Result<Self> {
         let mut frames = Vec::new();
         let mut rest = bytes;
-        let mut sum = FrameSpan { compressed_len: 0, raw_len: 0 };
+        let mut sum = FrameSpan {
+            compressed_len: 0,
+            raw_len: 0,
+        };
         while !rest.is_empty() {
             let at = offset + (bytes.len() - rest.len()) as u64;
             let Some((span, len)) = decode_span(rest) else {
                 let expected = "two varints above 0";
-                return Err(fault::corrupt(STRUCTURE, at, expected, "a cut or empty pair"));
+                return Err(fault::corrupt(
+                    STRUCTURE,
+                    at,
+                    expected,
+                    "a cut or empty pair",
+                ));
             };
             if frames.len() == FRAMES_MAX {
-                return Err(fault::over_bound("frames of one file", "more", FRAMES_MAX as u64));
+                return Err(fault::over_bound(
+                    "frames of one file",
+                    "more",
+                    FRAMES_MAX as u64,
+                ));
             }
             sum.compressed_len = sum.compressed_len.saturating_add(span.compressed_len);
             sum.raw_len = sum.raw_len.saturating_add(span.raw_len);
             frames.push(span);
             rest = rest.get(len..).unwrap_or_default();
         }
-        if sum != (FrameSpan { compressed_len, raw_len }) {
+        if sum
+            != (FrameSpan {
+                compressed_len,
+                raw_len,
+            })
+        {
             let expected = format!("sums {compressed_len} and {raw_len}");
             let found = format!("{} and {}", sum.compressed_len, sum.raw_len);
             return Err(fault::corrupt(STRUCTURE, offset, expected, found));
@@ -82,5 +99,11 @@ fn decode_span(bytes: &[u8]) -> Option<(FrameSpan, usize)> {
     let (compressed_len, n) = decode_varint(bytes)?;
     let (raw_len, m) = decode_varint(bytes.get(n..)?)?;
     let whole = compressed_len > 0 && raw_len > 0;
-    whole.then_some((FrameSpan { compressed_len, raw_len }, n + m))
+    whole.then_some((
+        FrameSpan {
+            compressed_len,
+            raw_len,
+        },
+        n + m,
+    ))
 }

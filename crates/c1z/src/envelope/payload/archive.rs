@@ -4,8 +4,8 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
-
 use super::super::counters::Counters;
+use super::super::decode::{RangeDecoder, read_step, stream};
 use super::super::fault;
 use super::super::hash::RunningHash;
 use super::super::index::{FrameSpan, check_names};
@@ -13,7 +13,6 @@ use super::super::limits::Limits;
 use super::super::source::{RangeReader, Source};
 use super::super::tar::{TarFile, TarInput, TarReader};
 use super::cache::FrameKey;
-use super::super::decode::{RangeDecoder, read_step, stream};
 use super::file::{Content, Entry};
 use super::framed::Framed;
 use super::indexed::tail;
@@ -49,7 +48,13 @@ impl PayloadFs {
         range: Range<u64>,
     ) -> Result<Self> {
         let input = RangeReader::new(Arc::clone(&source), range.clone(), HEADER_STEP_LEN);
-        let mut reader = TarReader::new(PlainInput { reader: input, source: &source }, range.start);
+        let mut reader = TarReader::new(
+            PlainInput {
+                reader: input,
+                source: &source,
+            },
+            range.start,
+        );
         let mut files = Vec::new();
         while let Some(file) = reader.next_file()? {
             files.push(file);
@@ -57,7 +62,12 @@ impl PayloadFs {
         check(&files, range.start, &limits)?;
         let context = Arc::new(Context::new(source, limits, options)?);
         let entries = files.into_iter().map(|file| {
-            Entry::inside(file.name, file.len, Content::Stored(range.start + file.offset), 0)
+            Entry::inside(
+                file.name,
+                file.len,
+                Content::Stored(range.start + file.offset),
+                0,
+            )
         });
         let entries = entries.collect();
         Ok(Self::new(context, entries))
@@ -80,30 +90,46 @@ impl PayloadFs {
         range: Range<u64>,
     ) -> Result<Self> {
         if range.is_empty() {
-            return Err(fault::truncated("payload", range.start, "a zstd frame", "nothing"));
+            return Err(fault::truncated(
+                "payload",
+                range.start,
+                "a zstd frame",
+                "nothing",
+            ));
         }
         let context = Arc::new(Context::new(source, limits, options)?);
         let window = first_header(&context.source, &range)?.map_or(0, |header| header.window);
         context.limits.check_window("zstd window", window)?;
         let indexed = index_pass(&context, range.clone(), window)?;
         check(&indexed.files, 0, &context.limits)?;
-        let content = indexed.content(&context, range, window);
-        let entries = indexed.files.into_iter().map(|file| {
-            Entry::inside(file.name, file.len, content.clone(), file.offset)
-        });
+        let archive = indexed.content(&context, range, window);
+        let entries = indexed
+            .files
+            .into_iter()
+            .map(|file| Entry::inside(file.name, file.len, archive.clone(), file.offset));
         let entries = entries.collect();
         Ok(Self::new(context, entries))
     }
 }
 
 fn check(files: &[TarFile], base: u64, limits: &Limits) -> Result<()> {
-    let total = files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.len));
+    let total = files
+        .iter()
+        .fold(0_u64, |sum, file| sum.saturating_add(file.len));
     limits.check_decoded("payload", total)?;
     let names = files.iter().map(|file| file.name.as_str());
     let mut sorted: Vec<_> = names.clone().collect();
     sorted.sort_unstable();
-    if let Some([twice, _]) = sorted.array_windows().find(|[a, b]| a == b) {
-        return Err(fault::corrupt(STRUCTURE, base, "unique names", format!("{twice} twice")));
+    if let Some([twice, _]) = sorted
+        .windows(2)
+        .find(|pair| matches!(pair, [a, b] if a == b))
+    {
+        return Err(fault::corrupt(
+            STRUCTURE,
+            base,
+            "unique names",
+            format!("{twice} twice"),
+        ));
     }
     check_names(STRUCTURE, base, names)
 }
@@ -146,7 +172,10 @@ impl Indexed {
         let hash = Some(self.xxh64);
         if self.raw_len <= context.whole_max() {
             let compressed_len = range.end - range.start;
-            let span = FrameSpan { compressed_len, raw_len: self.raw_len };
+            let span = FrameSpan {
+                compressed_len,
+                raw_len: self.raw_len,
+            };
             return Content::Framed(Arc::new(Framed::new(WHOLE_ID, range.start, &[span], hash)));
         }
         let segments = self.segments.clone();
@@ -157,29 +186,52 @@ impl Indexed {
 
 /// The one pass over a compressed archive.
 fn index_pass(context: &Context, range: Range<u64>, window: u64) -> Result<Indexed> {
-    let _share = context.budget.reserve(window, "decoder of a compressed archive")?;
+    let _share = context
+        .budget
+        .reserve(window, "decoder of a compressed archive")?;
     Counters::add(&context.source.counters().stream_starts, 1);
     let mut reader = TarReader::new(PackedInput::new(context, range), 0);
     let mut files = Vec::new();
     let mut segments = Vec::new();
     while let Some(file) = reader.next_file()? {
         let all = file.offset..file.offset + file.len;
-        let keep = if file.len <= SMALL_LEN { all.clone() } else { tail(context, all.clone()) };
+        let keep = if file.len <= SMALL_LEN {
+            all.clone()
+        } else {
+            tail(context, all.clone())
+        };
         if !keep.is_empty() {
             reader.skip_data(keep.start - all.start)?;
             let mut bytes = vec![0; usize::try_from(keep.end - keep.start).unwrap_or_default()];
             reader.read_data(&mut bytes)?;
             let frame = u32::try_from(segments.len()).unwrap_or(u32::MAX);
-            context.cache.put(FrameKey { content: STREAM_ID, frame }, bytes);
+            context.cache.put(
+                FrameKey {
+                    content: STREAM_ID,
+                    frame,
+                },
+                bytes,
+            );
             segments.push(keep);
         }
         files.push(file);
     }
     let input = reader.into_input();
     if let Some(whole) = input.whole {
-        context.cache.put(FrameKey { content: WHOLE_ID, frame: 0 }, whole);
+        context.cache.put(
+            FrameKey {
+                content: WHOLE_ID,
+                frame: 0,
+            },
+            whole,
+        );
     }
-    Ok(Indexed { files, segments, raw_len: input.produced, xxh64: input.hash.digest() })
+    Ok(Indexed {
+        files,
+        segments,
+        raw_len: input.produced,
+        xxh64: input.hash.digest(),
+    })
 }
 
 /// A compressed archive: everything passes through the decoder.
@@ -209,7 +261,9 @@ impl<'a> PackedInput<'a> {
     fn account(&mut self, bytes: &[u8]) -> Result<()> {
         let n = bytes.len() as u64;
         self.produced += n;
-        self.context.limits.check_decoded("payload", self.produced)?;
+        self.context
+            .limits
+            .check_decoded("payload", self.produced)?;
         Counters::add(&self.context.source.counters().decoded_bytes, n);
         self.hash.update(bytes);
         if self.produced > self.context.whole_max() {

@@ -52,7 +52,10 @@ pub(super) struct FrameCache {
 impl FrameCache {
     /// A cache of `capacity` bytes; the frame used last is kept even when it is longer.
     pub(super) fn new(capacity: u64) -> Self {
-        Self { capacity, state: Mutex::default() }
+        Self {
+            capacity,
+            state: Mutex::default(),
+        }
     }
 
     pub(super) fn capacity(&self) -> u64 {
@@ -141,7 +144,11 @@ impl State {
     }
 
     fn forget(&mut self, key: FrameKey, slot: &Arc<Slot>) {
-        if self.frames.get(&key).is_some_and(|kept| Arc::ptr_eq(&kept.slot, slot)) {
+        if self
+            .frames
+            .get(&key)
+            .is_some_and(|kept| Arc::ptr_eq(&kept.slot, slot))
+        {
             self.remove(key);
         }
     }
@@ -200,7 +207,13 @@ mod tests {
         let error = cache.get_or_decode(key(0), || Err(Error::new(ErrorKind::DataLoss, "bad")));
         assert_eq!(error.unwrap_err().kind(), ErrorKind::DataLoss);
         assert!(lock(&cache.state).frames.is_empty() && lock(&cache.state).by_use.is_empty());
-        assert_eq!(cache.get_or_decode(key(0), || Ok(vec![1])).unwrap().as_slice(), [1]);
+        assert_eq!(
+            cache
+                .get_or_decode(key(0), || Ok(vec![1]))
+                .unwrap()
+                .as_slice(),
+            [1]
+        );
     }
 
     #[test]

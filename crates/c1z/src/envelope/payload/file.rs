@@ -39,7 +39,11 @@ impl Content {
 #[derive(Debug)]
 pub(super) enum Place {
     /// In frames of its own; how they are served is decided at the first open.
-    Indexed { id: u32, entry: IndexEntry, content: Mutex<Option<Content>> },
+    Indexed {
+        id: u32,
+        entry: IndexEntry,
+        content: Mutex<Option<Content>>,
+    },
     /// From an offset of a content that all files share.
     Inside { content: Content, offset: u64 },
 }
@@ -56,13 +60,31 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn inside(name: String, len: u64, content: Content, offset: u64) -> Self {
-        Self { name, len, place: Place::Inside { content, offset }, cluster: None }
+        Self {
+            name,
+            len,
+            place: Place::Inside { content, offset },
+            cluster: None,
+        }
     }
 
-    pub(super) fn indexed(id: u32, entry: IndexEntry, cluster: Option<std::ops::Range<u64>>) -> Self {
+    pub(super) fn indexed(
+        id: u32,
+        entry: IndexEntry,
+        cluster: Option<std::ops::Range<u64>>,
+    ) -> Self {
         let name = entry.name.clone();
         let len = entry.raw_len;
-        Self { name, len, place: Place::Indexed { id, entry, content: Mutex::default() }, cluster }
+        Self {
+            name,
+            len,
+            place: Place::Indexed {
+                id,
+                entry,
+                content: Mutex::default(),
+            },
+            cluster,
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -85,13 +107,13 @@ impl Entry {
         match &self.place {
             Place::Inside { content, offset } => Ok((content.clone(), *offset)),
             Place::Indexed { id, entry, content } => {
-                let mut content = lock(content);
-                if let Some(content) = &*content {
-                    return Ok((content.clone(), 0));
+                let mut decided = lock(content);
+                if let Some(before) = &*decided {
+                    return Ok((before.clone(), 0));
                 }
-                let decided = indexed::content(context, *id, entry, self.cluster.clone())?;
-                *content = Some(decided.clone());
-                Ok((decided, 0))
+                let now = indexed::content(context, *id, entry, self.cluster.as_ref())?;
+                *decided = Some(now.clone());
+                Ok((now, 0))
             }
         }
     }
@@ -102,21 +124,28 @@ impl Entry {
 pub(super) struct PayloadFile {
     context: Arc<Context>,
     entry: Arc<Entry>,
-    content: Content,
+    bytes: Content,
     offset: u64,
 }
 
 impl PayloadFile {
     /// Opens `entry`. An empty file is verified here: nothing will ever be read from it.
     pub(super) fn open(context: Arc<Context>, entry: Arc<Entry>) -> Result<Self> {
-        let opened = entry.content(&context).and_then(|(content, offset)| {
-            if let (0, Content::Framed(framed)) = (entry.len, &content) {
+        let opened = entry.content(&context).and_then(|(bytes, offset)| {
+            if let (0, Content::Framed(framed)) = (entry.len, &bytes) {
                 framed.check_all(&context)?;
             }
-            Ok((content, offset))
+            Ok((bytes, offset))
         });
-        let (content, offset) = opened.map_err(|e| in_entry(&context, &entry.name, e))?;
-        Ok(Self { context, entry, content, offset })
+        match opened {
+            Ok((bytes, offset)) => Ok(Self {
+                context,
+                entry,
+                bytes,
+                offset,
+            }),
+            Err(error) => Err(in_entry(&context, &entry.name, error)),
+        }
     }
 }
 
@@ -128,7 +157,7 @@ impl ReadFile for PayloadFile {
         let n = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
         let buf = buf.get_mut(..n).unwrap_or_default();
         if n > 0 {
-            self.content
+            self.bytes
                 .read_at(&self.context, self.offset + offset, buf)
                 .map_err(|e| fault::into_io(in_entry(&self.context, &self.entry.name, e)))?;
         }

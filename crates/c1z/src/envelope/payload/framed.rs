@@ -3,14 +3,13 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-
+use super::super::decode::{decode, wrong_hash};
 use super::super::fault;
 use super::super::hash::RunningHash;
 use super::super::index::FrameSpan;
-use super::super::source::lock;
+use super::super::source::{copy_front, lock};
 use super::Context;
 use super::cache::{Bytes, FrameKey};
-use super::super::decode::{decode, wrong_hash};
 use crate::Result;
 
 /// Where one unit of decoding starts, in the file and in the content.
@@ -43,15 +42,29 @@ impl Framed {
     /// Content number `id` in units `spans` that start at `offset` of the file; `xxh64` is the hash of
     /// all of it, if known.
     pub(super) fn new(id: u32, offset: u64, spans: &[FrameSpan], xxh64: Option<u64>) -> Self {
-        let mut next = Start { file: offset, raw: 0 };
+        let mut next = Start {
+            file: offset,
+            raw: 0,
+        };
         let mut starts = vec![next];
         for span in spans {
             next.file += span.compressed_len;
             next.raw += span.raw_len;
             starts.push(next);
         }
-        let pass = |expected| Mutex::new(PassHash { expected, next: 0, hash: RunningHash::new() });
-        Self { id, starts, cluster: None, hash: xxh64.map(pass) }
+        let pass = |expected| {
+            Mutex::new(PassHash {
+                expected,
+                next: 0,
+                hash: RunningHash::new(),
+            })
+        };
+        Self {
+            id,
+            starts,
+            cluster: None,
+            hash: xxh64.map(pass),
+        }
     }
 
     /// Names the neighbourhood that is fetched together with this content.
@@ -67,17 +80,21 @@ impl Framed {
     pub(super) fn read_at(&self, context: &Context, mut offset: u64, buf: &mut [u8]) -> Result<()> {
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            let unit = self.starts.partition_point(|start| start.raw <= offset).saturating_sub(1);
+            let unit = self
+                .starts
+                .partition_point(|start| start.raw <= offset)
+                .saturating_sub(1);
             let bytes = self.unit(context, unit)?;
             let start = self.starts.get(unit).map_or(0, |start| start.raw);
             let from = usize::try_from(offset - start).unwrap_or(usize::MAX);
-            let found = bytes.get(from..).unwrap_or_default();
-            let n = found.len().min(rest.len());
+            let n = copy_front(rest, bytes.get(from..).unwrap_or_default());
             if n == 0 {
-                return Err(fault::corrupt("payload read", offset, "bytes of the file", "its end"));
-            }
-            for (to, from) in rest.iter_mut().zip(found) {
-                *to = *from;
+                return Err(fault::corrupt(
+                    "payload read",
+                    offset,
+                    "bytes of the file",
+                    "its end",
+                ));
             }
             filled += n;
             offset += n as u64;
@@ -91,8 +108,13 @@ impl Framed {
     }
 
     fn unit(&self, context: &Context, unit: usize) -> Result<Bytes> {
-        let key = FrameKey { content: self.id, frame: u32::try_from(unit).unwrap_or(u32::MAX) };
-        let bytes = context.cache.get_or_decode(key, || self.decode(context, unit))?;
+        let key = FrameKey {
+            content: self.id,
+            frame: u32::try_from(unit).unwrap_or(u32::MAX),
+        };
+        let bytes = context
+            .cache
+            .get_or_decode(key, || self.decode(context, unit))?;
         if let Some(hash) = &self.hash {
             self.pass(&mut lock(hash), unit, &bytes)?;
         }
@@ -101,7 +123,12 @@ impl Framed {
 
     fn decode(&self, context: &Context, unit: usize) -> Result<Vec<u8>> {
         let (Some(start), Some(end)) = (self.starts.get(unit), self.starts.get(unit + 1)) else {
-            return Err(fault::corrupt("payload read", 0, "a frame of the file", unit));
+            return Err(fault::corrupt(
+                "payload read",
+                0,
+                "a frame of the file",
+                unit,
+            ));
         };
         let raw_len = end.raw - start.raw;
         let len = usize::try_from(raw_len)

@@ -51,7 +51,11 @@ impl PayloadFs {
 /// Runs of small neighbours, in the order of the file.
 fn clusters(entries: &[IndexEntry]) -> Vec<Range<u64>> {
     let small = |range: &Range<u64>| range.end - range.start <= SMALL_LEN;
-    let mut ranges: Vec<_> = entries.iter().map(IndexEntry::frames).filter(small).collect();
+    let mut ranges: Vec<_> = entries
+        .iter()
+        .map(IndexEntry::frames)
+        .filter(small)
+        .collect();
     ranges.sort_unstable_by_key(|range| (range.start, range.end));
     let mut clusters: Vec<Range<u64>> = Vec::new();
     for range in ranges {
@@ -66,8 +70,13 @@ fn clusters(entries: &[IndexEntry]) -> Vec<Range<u64>> {
 }
 
 fn cluster_of(clusters: &[Range<u64>], range: &Range<u64>) -> Option<Range<u64>> {
-    let index = clusters.partition_point(|cluster| cluster.start <= range.start).checked_sub(1)?;
-    clusters.get(index).filter(|cluster| range.end <= cluster.end).cloned()
+    let index = clusters
+        .partition_point(|cluster| cluster.start <= range.start)
+        .checked_sub(1)?;
+    clusters
+        .get(index)
+        .filter(|cluster| range.end <= cluster.end)
+        .cloned()
 }
 
 /// Decides how the bytes of `entry`, content number `id`, are served.
@@ -79,26 +88,34 @@ pub(super) fn content(
     context: &Context,
     id: u32,
     entry: &IndexEntry,
-    cluster: Option<Range<u64>>,
+    cluster: Option<&Range<u64>>,
 ) -> Result<Content> {
-    context.limits.check_decoded("payload file", entry.raw_len)?;
-    let whole = FrameSpan { compressed_len: entry.compressed_len, raw_len: entry.raw_len };
-    let framed = |spans: &[FrameSpan]| {
-        let framed = Framed::new(id, entry.frame_offset, spans, Some(entry.raw_xxh64));
-        Content::Framed(Arc::new(framed.in_cluster(cluster.clone())))
+    context
+        .limits
+        .check_decoded("payload file", entry.raw_len)?;
+    let whole = FrameSpan {
+        compressed_len: entry.compressed_len,
+        raw_len: entry.raw_len,
     };
-    if let Some(table) = usable(context, entry.seek_table.as_ref().map(|t| t.frames.as_slice())) {
-        return Ok(framed(table));
+    let serve = |spans: &[FrameSpan]| {
+        let framed = Framed::new(id, entry.frame_offset, spans, Some(entry.raw_xxh64));
+        Content::Framed(Arc::new(framed.in_cluster(cluster.cloned())))
+    };
+    if let Some(table) = usable(
+        context,
+        entry.seek_table.as_ref().map(|t| t.frames.as_slice()),
+    ) {
+        return Ok(serve(table));
     }
     if entry.raw_len <= context.whole_max() {
-        return Ok(framed(&[whole]));
+        return Ok(serve(&[whole]));
     }
     let header = first_header(&context.source, &entry.frames())?;
     if header.is_none_or(|header| header.content_len != Some(entry.raw_len)) {
-        let frames = walk(&context.source, entry.frames())?;
-        if let Some(frames) = usable(context, frames.as_deref()) {
+        let walked = walk(&context.source, entry.frames())?;
+        if let Some(frames) = usable(context, walked.as_deref()) {
             check_sum(entry, frames)?;
-            return Ok(framed(frames));
+            return Ok(serve(frames));
         }
     }
     let window = header.map_or(0, |header| header.window);
@@ -116,7 +133,10 @@ pub(super) fn content(
 /// The part of a file at `file` of a content that a passing stream keeps.
 pub(super) fn tail(context: &Context, file: Range<u64>) -> Range<u64> {
     let len = file.end - file.start;
-    let keep = TAIL_LEN.max(len / TAIL_PART).min(context.whole_max()).min(len);
+    let keep = TAIL_LEN
+        .max(len / TAIL_PART)
+        .min(context.whole_max())
+        .min(len);
     file.end - keep..file.end
 }
 
@@ -127,10 +147,17 @@ fn usable<'a>(context: &Context, frames: Option<&'a [FrameSpan]>) -> Option<&'a 
 }
 
 fn check_sum(entry: &IndexEntry, frames: &[FrameSpan]) -> Result<()> {
-    let sum = frames.iter().fold(0_u64, |sum, span| sum.saturating_add(span.raw_len));
+    let sum = frames
+        .iter()
+        .fold(0_u64, |sum, span| sum.saturating_add(span.raw_len));
     if sum != entry.raw_len {
         let expected = format!("frames of {} decoded bytes", entry.raw_len);
-        return Err(fault::corrupt("payload frame", entry.frame_offset, expected, sum));
+        return Err(fault::corrupt(
+            "payload frame",
+            entry.frame_offset,
+            expected,
+            sum,
+        ));
     }
     Ok(())
 }

@@ -28,9 +28,6 @@ mod stream;
 mod verify;
 mod walk;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -69,7 +66,11 @@ impl PayloadOptions {
     /// The default shares of `budget`.
     pub fn new(budget: MemoryBudget) -> Self {
         let cache_bytes = (64 << 20).min(budget.limit() / 4);
-        Self { budget, cache_bytes, idle_streams_max: 4 }
+        Self {
+            budget,
+            cache_bytes,
+            idle_streams_max: 4,
+        }
     }
 }
 
@@ -92,7 +93,9 @@ struct Context {
 
 impl Context {
     fn new(source: Arc<Source>, limits: Limits, options: &PayloadOptions) -> Result<Self> {
-        let share = options.budget.reserve(options.cache_bytes, "cache of decoded frames")?;
+        let share = options
+            .budget
+            .reserve(options.cache_bytes, "cache of decoded frames")?;
         Ok(Self {
             source,
             limits,
@@ -119,13 +122,20 @@ pub struct PayloadFs {
 
 impl PayloadFs {
     fn new(context: Arc<Context>, entries: Vec<Entry>) -> Self {
-        let named = entries.into_iter().map(|e| (e.name().to_owned(), Arc::new(e)));
-        Self { context, entries: named.collect() }
+        let named = entries
+            .into_iter()
+            .map(|e| (e.name().to_owned(), Arc::new(e)));
+        Self {
+            context,
+            entries: named.collect(),
+        }
     }
 
     /// Names and lengths of all files, sorted bytewise.
     pub fn files(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.entries.iter().map(|(name, entry)| (name.as_str(), entry.len()))
+        self.entries
+            .iter()
+            .map(|(name, entry)| (name.as_str(), entry.len()))
     }
 
     /// What reading cost so far.
@@ -143,7 +153,9 @@ impl PayloadFs {
     }
 
     fn find(&self, path: &Path) -> Result<&Arc<Entry>, io::Error> {
-        self.entries.get(&name_of(path)?).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.entries
+            .get(&name_of(path)?)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn is_folder(&self, name: &str) -> bool {
@@ -152,7 +164,11 @@ impl PayloadFs {
 
     /// What follows `folder/` in the names of the files below it.
     fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
-        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let prefix = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
         let len = prefix.len();
         self.entries
             .range(prefix.clone()..)
@@ -197,9 +213,15 @@ impl Fs for PayloadFs {
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         let name = name_of(path)?;
         if self.is_folder(&name) {
-            return Ok(Metadata { len: 0, is_dir: true });
+            return Ok(Metadata {
+                len: 0,
+                is_dir: true,
+            });
         }
-        Ok(Metadata { len: self.find(path)?.len(), is_dir: false })
+        Ok(Metadata {
+            len: self.find(path)?.len(),
+            is_dir: false,
+        })
     }
 
     fn create(&self, _: &Path) -> io::Result<Box<dyn WriteFile>> {

@@ -12,14 +12,13 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-
 use super::super::counters::Counters;
+use super::super::decode::{RangeDecoder, read_step, stream, wrong_hash, wrong_len};
 use super::super::fault;
 use super::super::hash::RunningHash;
-use super::super::source::lock;
+use super::super::source::{copy_front, lock};
 use super::Context;
 use super::cache::FrameKey;
-use super::super::decode::{RangeDecoder, read_step, stream, wrong_hash, wrong_len};
 use crate::Result;
 use crate::budget::Reservation;
 
@@ -53,7 +52,15 @@ impl Stream {
         segments: Vec<Range<u64>>,
     ) -> Self {
         let started = AtomicBool::new(false);
-        Self { id, range, raw_len, xxh64, window, segments, started }
+        Self {
+            id,
+            range,
+            raw_len,
+            xxh64,
+            window,
+            segments,
+            started,
+        }
     }
 
     /// Fills `buf` with content from `offset`; both ends must lie inside.
@@ -87,12 +94,17 @@ impl Stream {
     }
 
     fn segment_key(&self, index: usize) -> FrameKey {
-        FrameKey { content: self.id, frame: u32::try_from(index).unwrap_or(u32::MAX) }
+        FrameKey {
+            content: self.id,
+            frame: u32::try_from(index).unwrap_or(u32::MAX),
+        }
     }
 
     fn start(&self, context: &Context) -> Result<Running> {
         let need = self.window.saturating_add(2 * WINDOW_LEN as u64);
-        let share = context.budget.reserve(need, "decoder of an oversized payload file")?;
+        let share = context
+            .budget
+            .reserve(need, "decoder of an oversized payload file")?;
         let counters = context.source.counters();
         Counters::add(&counters.stream_starts, 1);
         if self.started.swap(true, Ordering::Relaxed) {
@@ -137,7 +149,8 @@ impl Running {
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             if offset < self.recent_start || offset >= stream.raw_len {
-                let expected = format!("an offset inside {}..{}", self.recent_start, stream.raw_len);
+                let expected =
+                    format!("an offset inside {}..{}", self.recent_start, stream.raw_len);
                 return Err(fault::corrupt("payload read", offset, expected, offset));
             }
             if offset >= self.position() {
@@ -145,11 +158,7 @@ impl Running {
                 continue;
             }
             let from = usize::try_from(offset - self.recent_start).unwrap_or(usize::MAX);
-            let found = self.recent.get(from..).unwrap_or_default();
-            let n = found.len().min(rest.len());
-            for (to, from) in rest.iter_mut().zip(found) {
-                *to = *from;
-            }
+            let n = copy_front(rest, self.recent.get(from..).unwrap_or_default());
             filled += n;
             offset += n as u64;
         }
@@ -224,7 +233,9 @@ fn capture(
         };
         bytes.extend_from_slice(part);
         if segment.end <= end {
-            context.cache.put(stream.segment_key(index), std::mem::take(bytes));
+            context
+                .cache
+                .put(stream.segment_key(index), std::mem::take(bytes));
             *capture = None;
         }
     }
@@ -241,7 +252,10 @@ pub(super) struct StreamPool {
 impl StreamPool {
     /// A pool of at most `max` decoders.
     pub(super) fn new(max: usize) -> Self {
-        Self { max, idle: Mutex::default() }
+        Self {
+            max,
+            idle: Mutex::default(),
+        }
     }
 
     /// Takes the decoder of `content` that reaches `offset` with the least work.

@@ -1,14 +1,15 @@
 //! Verification of a whole payload, front to back, outside the cache.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::super::counters::Counters;
+use super::super::decode::{read_step, stream, wrong_hash, wrong_len};
 use super::super::fault;
 use super::super::hash::RunningHash;
 use super::super::index::IndexEntry;
-use super::super::decode::{read_step, stream, wrong_hash, wrong_len};
 use super::file::{Entry, PayloadFile};
 use super::{Context, in_entry};
 use crate::Result;
@@ -49,7 +50,9 @@ pub(super) fn verify<'a>(
 
 fn verify_indexed(context: &Context, entry: &IndexEntry, buf: &mut [u8]) -> Result<()> {
     let base = entry.frame_offset;
-    context.limits.check_decoded("payload file", entry.raw_len)?;
+    context
+        .limits
+        .check_decoded("payload file", entry.raw_len)?;
     let mut decoder = stream(&context.source, &context.limits, entry.frames());
     let (mut xxh64, mut sha256) = (RunningHash::new(), Sha256::new());
     let mut len = 0;
@@ -82,7 +85,11 @@ fn verify_indexed(context: &Context, entry: &IndexEntry, buf: &mut [u8]) -> Resu
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn read_all(context: &Arc<Context>, entry: &Arc<Entry>, buf: &mut [u8]) -> Result<()> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use shingle::compress::zstd::{Frame, FrameHeader, HEADER_LEN_MAX};
 
+use super::super::decode::zstd_error;
 use super::super::fault;
 use super::super::index::{FRAMES_MAX, FrameSpan};
 use super::super::source::{RangeReader, STEP_LEN, Source};
-use super::super::decode::zstd_error;
 use crate::Result;
 
 const STRUCTURE: &str = "zstd frame";
@@ -20,7 +20,9 @@ const CHECKSUM_LEN: u64 = 4;
 
 /// The frame header at the start of `range`; `None` for a skippable frame.
 pub(super) fn first_header(source: &Source, range: &Range<u64>) -> Result<Option<FrameHeader>> {
-    let end = range.end.min(range.start.saturating_add(HEADER_LEN_MAX as u64));
+    let end = range
+        .end
+        .min(range.start.saturating_add(HEADER_LEN_MAX as u64));
     let bytes = source.fetch(range.start..end)?;
     match Frame::parse(&bytes).map_err(|e| zstd_error(e, range.start))? {
         Frame::Data(header) => Ok(Some(header)),
@@ -41,7 +43,11 @@ pub(super) fn walk(source: &Arc<Source>, range: Range<u64>) -> Result<Option<Vec
     let mut frames = Vec::new();
     while reader.left() > 0 {
         if frames.len() == FRAMES_MAX {
-            return Err(fault::over_bound("frames of one file", "more", FRAMES_MAX as u64));
+            return Err(fault::over_bound(
+                "frames of one file",
+                "more",
+                FRAMES_MAX as u64,
+            ));
         }
         match walk_frame(&mut reader)? {
             Some(span) => frames.push(span),
@@ -65,7 +71,10 @@ fn walk_frame(reader: &mut RangeReader) -> Result<Option<FrameSpan>> {
     if header.has_checksum {
         skip(reader, CHECKSUM_LEN)?;
     }
-    Ok(Some(FrameSpan { compressed_len: reader.offset() - start, raw_len }))
+    Ok(Some(FrameSpan {
+        compressed_len: reader.offset() - start,
+        raw_len,
+    }))
 }
 
 /// Passes over one block; true if it was the last of its frame.
@@ -74,12 +83,22 @@ fn skip_block(reader: &mut RangeReader) -> Result<bool> {
     let header = reader.peek(BLOCK_HEADER_LEN)?;
     let &[a, b, c] = header else {
         let found = format!("{} bytes", header.len());
-        return Err(fault::corrupt(STRUCTURE, at, "a block header of 3 bytes", found));
+        return Err(fault::corrupt(
+            STRUCTURE,
+            at,
+            "a block header of 3 bytes",
+            found,
+        ));
     };
     let word = u32::from_le_bytes([a, b, c, 0]);
     let size = word >> 3;
     if size > BLOCK_LEN_MAX {
-        return Err(fault::corrupt(STRUCTURE, at, "a block of at most 128 KiB", size));
+        return Err(fault::corrupt(
+            STRUCTURE,
+            at,
+            "a block of at most 128 KiB",
+            size,
+        ));
     }
     let stored = match word >> 1 & 3 {
         0 | 2 => size,
@@ -94,7 +113,12 @@ fn skip(reader: &mut RangeReader, n: u64) -> Result<()> {
     let left = reader.left();
     if n > left {
         let found = format!("{left} bytes");
-        return Err(fault::corrupt(STRUCTURE, reader.offset(), format!("{n} bytes"), found));
+        return Err(fault::corrupt(
+            STRUCTURE,
+            reader.offset(),
+            format!("{n} bytes"),
+            found,
+        ));
     }
     reader.skip(n);
     Ok(())

@@ -74,7 +74,12 @@ impl Header {
         let expected = checksum(block);
         if found != expected {
             let expected = format!("checksum {expected:o}");
-            return Err(fault::corrupt(STRUCTURE, at, expected, format!("{found:o}")));
+            return Err(fault::corrupt(
+                STRUCTURE,
+                at,
+                expected,
+                format!("{found:o}"),
+            ));
         }
         let kind = match block.get(KIND) {
             Some(b'0' | 0) => Kind::File,
@@ -136,7 +141,12 @@ pub(super) fn split_name(name: &str) -> Option<(&str, &str)> {
 
 fn put(block: &mut [u8; BLOCK_LEN], range: Range<usize>, value: &[u8]) {
     debug_assert!(value.len() <= range.len(), "the value fits its field");
-    for (to, from) in block.iter_mut().skip(range.start).take(range.len()).zip(value) {
+    for (to, from) in block
+        .iter_mut()
+        .skip(range.start)
+        .take(range.len())
+        .zip(value)
+    {
         *to = *from;
     }
 }

@@ -26,7 +26,10 @@ impl Records {
             let place = at + (bytes.len() - rest.len()) as u64;
             let Some((key, value, after)) = split_record(rest) else {
                 let expected = "`length key=value` and a line feed";
-                let found = rest.get(..rest.len().min(40)).unwrap_or_default().escape_ascii();
+                let found = rest
+                    .get(..rest.len().min(40))
+                    .unwrap_or_default()
+                    .escape_ascii();
                 return Err(fault::corrupt(STRUCTURE, place, expected, found));
             };
             records.set(key, value, place)?;
@@ -82,7 +85,11 @@ fn split_record(bytes: &[u8]) -> Option<Split<'_>> {
 
 fn decimal(text: &[u8]) -> Option<u64> {
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let value = std::str::from_utf8(text).ok().filter(|_| digits)?.parse::<i64>().ok()?;
+    let value = std::str::from_utf8(text)
+        .ok()
+        .filter(|_| digits)?
+        .parse::<i64>()
+        .ok()?;
     Some(value.unsigned_abs())
 }
 

@@ -43,7 +43,13 @@ pub(crate) struct TarReader<I> {
 impl<I: TarInput> TarReader<I> {
     /// A reader of the archive in `input`, whose errors count offsets from `base`.
     pub(crate) fn new(input: I, base: u64) -> Self {
-        Self { input, base, position: 0, data_end: 0, members: 0 }
+        Self {
+            input,
+            base,
+            position: 0,
+            data_end: 0,
+            members: 0,
+        }
     }
 
     /// The next file, with the input standing at its first byte; `None` after the end marker, with
@@ -121,13 +127,20 @@ impl<I: TarInput> TarReader<I> {
     fn count_member(&mut self) -> Result<()> {
         self.members += 1;
         if self.members > 2 * ENTRIES_MAX {
-            return Err(fault::over_bound("members of the archive", "more", 2 * ENTRIES_MAX as u64));
+            return Err(fault::over_bound(
+                "members of the archive",
+                "more",
+                2 * ENTRIES_MAX as u64,
+            ));
         }
         Ok(())
     }
 
     fn data_end(&self, len: u64, at: u64) -> Result<u64> {
-        let end = self.position.checked_add(len).filter(|end| i64::try_from(*end).is_ok());
+        let end = self
+            .position
+            .checked_add(len)
+            .filter(|end| i64::try_from(*end).is_ok());
         end.ok_or_else(|| fault::corrupt(STRUCTURE, at, "a size that fits the archive", len))
     }
 
@@ -154,7 +167,11 @@ impl<I: TarInput> TarReader<I> {
 
     fn records(&mut self, header: &Header) -> Result<Records> {
         if header.len > RECORDS_LEN_MAX {
-            return Err(fault::over_bound("pax records", header.len, RECORDS_LEN_MAX));
+            return Err(fault::over_bound(
+                "pax records",
+                header.len,
+                RECORDS_LEN_MAX,
+            ));
         }
         let at = self.place();
         let mut bytes = vec![0; usize::try_from(header.len).unwrap_or_default()];
@@ -168,7 +185,11 @@ impl<I: TarInput> TarReader<I> {
         check_mode(header.mode, at)?;
         let len = records.size.unwrap_or(header.len);
         self.data_end = self.data_end(len, at)?;
-        Ok(TarFile { name, offset: self.position, len })
+        Ok(TarFile {
+            name,
+            offset: self.position,
+            len,
+        })
     }
 
     /// After the first zero block: a second one, then nothing but zeros.
@@ -199,7 +220,12 @@ impl<I: TarInput> TarReader<I> {
 fn check_mode(mode: u64, at: u64) -> Result<()> {
     if mode > 0o777 {
         let found = format!("{mode:o}");
-        return Err(fault::corrupt(STRUCTURE, at, "a mode of at most 777", found));
+        return Err(fault::corrupt(
+            STRUCTURE,
+            at,
+            "a mode of at most 777",
+            found,
+        ));
     }
     Ok(())
 }

@@ -50,13 +50,17 @@ pub(crate) fn archive_len<'a>(members: impl Iterator<Item = TarMember<'a>>) -> u
     members.fold(END_LEN as u64, |sum, member| {
         let header = BLOCK_LEN as u64;
         let records = records(member).map_or(0, |r| header + padded(r.encode().len() as u64));
-        sum.saturating_add(records).saturating_add(header).saturating_add(padded(member.len))
+        sum.saturating_add(records)
+            .saturating_add(header)
+            .saturating_add(padded(member.len))
     })
 }
 
 fn records(member: TarMember<'_>) -> Option<Records> {
     let records = Records {
-        path: split_name(member.name).is_none().then(|| member.name.as_bytes().to_vec()),
+        path: split_name(member.name)
+            .is_none()
+            .then(|| member.name.as_bytes().to_vec()),
         size: (member.len > SIZE_MAX).then_some(member.len),
     };
     (records != Records::default()).then_some(records)

@@ -12,35 +12,101 @@ use crate::ErrorKind;
 /// Class of each file: kind and first words of the error, or `None` where it opens.
 const CLASSES: [(&str, Option<(ErrorKind, &str)>); 31] = [
     ("empty.c1z", Some((ErrorKind::NotFound, "file is empty"))),
-    ("bad-magic.c1z", Some((ErrorKind::InvalidArgument, "not a c1z file"))),
-    ("short-magic.c1z", Some((ErrorKind::DataLoss, "truncated c1z magic"))),
+    (
+        "bad-magic.c1z",
+        Some((ErrorKind::InvalidArgument, "not a c1z file")),
+    ),
+    (
+        "short-magic.c1z",
+        Some((ErrorKind::DataLoss, "truncated c1z magic")),
+    ),
     ("v1-header-only.c1z", None),
-    ("v1-truncated.c1z", Some((ErrorKind::DataLoss, "corrupt zstd frame"))),
-    ("v1-truncated-4.c1z", Some((ErrorKind::DataLoss, "corrupt zstd frame"))),
-    ("v1-flip.c1z", Some((ErrorKind::DataLoss, "corrupt zstd frame"))),
+    (
+        "v1-truncated.c1z",
+        Some((ErrorKind::DataLoss, "corrupt zstd frame")),
+    ),
+    (
+        "v1-truncated-4.c1z",
+        Some((ErrorKind::DataLoss, "corrupt zstd frame")),
+    ),
+    (
+        "v1-flip.c1z",
+        Some((ErrorKind::DataLoss, "corrupt zstd frame")),
+    ),
     ("v1-not-sqlite.c1z", None),
-    ("v3-header-only.c1z", Some((ErrorKind::DataLoss, "truncated manifest"))),
-    ("v3-truncated-manifest.c1z", Some((ErrorKind::DataLoss, "truncated manifest"))),
-    ("v3-huge-manifest-length.c1z", Some((ErrorKind::ResourceExhausted, "manifest length"))),
-    ("v3-zero-manifest-length.c1z", Some((ErrorKind::DataLoss, "corrupt manifest"))),
-    ("v3-garbage-manifest.c1z", Some((ErrorKind::DataLoss, "corrupt manifest"))),
-    ("v3-indexed-no-footer.c1z", Some((ErrorKind::DataLoss, "truncated index footer"))),
-    ("v3-indexed-truncated.c1z", Some((ErrorKind::DataLoss, "truncated index footer"))),
-    ("v3-indexed-flip-frame.c1z", Some((ErrorKind::DataLoss, "cannot read payload file"))),
-    ("v3-indexed-flip-index.c1z", Some((ErrorKind::DataLoss, "corrupt frame index"))),
-    ("v3-indexed-flip-manifest.c1z", Some((ErrorKind::DataLoss, "corrupt manifest"))),
-    ("v3-tar_zstd-truncated.c1z", Some((ErrorKind::DataLoss, "corrupt zstd frame"))),
-    ("v3-tar_zstd-flip.c1z", Some((ErrorKind::DataLoss, "corrupt zstd frame"))),
-    ("v3-tar-truncated.c1z", Some((ErrorKind::DataLoss, "truncated tar archive"))),
-    ("v3-no-payload.c1z", Some((ErrorKind::DataLoss, "truncated payload"))),
-    ("v3-unknown-engine.c1z", Some((ErrorKind::EngineNotAvailable, "engine not available"))),
+    (
+        "v3-header-only.c1z",
+        Some((ErrorKind::DataLoss, "truncated manifest")),
+    ),
+    (
+        "v3-truncated-manifest.c1z",
+        Some((ErrorKind::DataLoss, "truncated manifest")),
+    ),
+    (
+        "v3-huge-manifest-length.c1z",
+        Some((ErrorKind::ResourceExhausted, "manifest length")),
+    ),
+    (
+        "v3-zero-manifest-length.c1z",
+        Some((ErrorKind::DataLoss, "corrupt manifest")),
+    ),
+    (
+        "v3-garbage-manifest.c1z",
+        Some((ErrorKind::DataLoss, "corrupt manifest")),
+    ),
+    (
+        "v3-indexed-no-footer.c1z",
+        Some((ErrorKind::DataLoss, "truncated index footer")),
+    ),
+    (
+        "v3-indexed-truncated.c1z",
+        Some((ErrorKind::DataLoss, "truncated index footer")),
+    ),
+    (
+        "v3-indexed-flip-frame.c1z",
+        Some((ErrorKind::DataLoss, "cannot read payload file")),
+    ),
+    (
+        "v3-indexed-flip-index.c1z",
+        Some((ErrorKind::DataLoss, "corrupt frame index")),
+    ),
+    (
+        "v3-indexed-flip-manifest.c1z",
+        Some((ErrorKind::DataLoss, "corrupt manifest")),
+    ),
+    (
+        "v3-tar_zstd-truncated.c1z",
+        Some((ErrorKind::DataLoss, "corrupt zstd frame")),
+    ),
+    (
+        "v3-tar_zstd-flip.c1z",
+        Some((ErrorKind::DataLoss, "corrupt zstd frame")),
+    ),
+    (
+        "v3-tar-truncated.c1z",
+        Some((ErrorKind::DataLoss, "truncated tar archive")),
+    ),
+    (
+        "v3-no-payload.c1z",
+        Some((ErrorKind::DataLoss, "truncated payload")),
+    ),
+    (
+        "v3-unknown-engine.c1z",
+        Some((ErrorKind::EngineNotAvailable, "engine not available")),
+    ),
     ("v3-engine-pebble.c1z", None),
     ("v3-engine-pebble2.c1z", None),
     ("v3-newer-schema.c1z", None),
     ("v3-older-schema.c1z", None),
     ("v3-no-descriptors.c1z", None),
-    ("v3-unknown-encoding.c1z", Some((ErrorKind::FormatNewer, "payload encoding is not known"))),
-    ("v3-unspecified-encoding.c1z", Some((ErrorKind::DataLoss, "corrupt manifest"))),
+    (
+        "v3-unknown-encoding.c1z",
+        Some((ErrorKind::FormatNewer, "payload encoding is not known")),
+    ),
+    (
+        "v3-unspecified-encoding.c1z",
+        Some((ErrorKind::DataLoss, "corrupt manifest")),
+    ),
     ("v3-unknown-record-type.c1z", None),
 ];
 /// The rest: opens here and in the reference.
@@ -59,7 +125,11 @@ fn every_damaged_file_has_its_class() {
             (Some((kind, words)), Err(error)) => {
                 assert_eq!(error.kind(), kind, "{name}: {error:?}");
                 assert!(error.to_string().starts_with(words), "{name}: {error:?}");
-                assert_eq!(error.file(), Some(Path::new("memory.c1z")), "{name}: {error:?}");
+                assert_eq!(
+                    error.file(),
+                    Some(Path::new("memory.c1z")),
+                    "{name}: {error:?}"
+                );
                 assert!(error.hint().is_some(), "{name}: {error:?}");
             }
             (class, found) => panic!("{name}: expected {class:?}, found {found:?}"),
@@ -76,6 +146,10 @@ fn every_damaged_file_has_its_class() {
 fn answers() -> Vec<serde_json::Value> {
     let packed = read_all(&OsFs, golden().join("corrupt/errors.ndjson.gz"));
     let mut text = String::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    flate2::read::GzDecoder::new(packed.as_slice())
+        .read_to_string(&mut text)
+        .unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }

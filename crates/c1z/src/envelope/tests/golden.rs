@@ -32,13 +32,15 @@ fn untar(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut reader = TarReader::new(Bytes(archive), 0);
     let mut files = Vec::new();
     while let Some(file) = reader.next_file().unwrap() {
-        let (from, len) = (file.offset as usize, file.len as usize);
-        files.push((file.name, archive[from..from + len].to_vec()));
+        files.push((
+            file.name,
+            slice(archive, file.offset..file.offset + file.len).to_vec(),
+        ));
     }
     files
 }
 
-const ENCODINGS: [(&str, PayloadEncoding); 3] = [
+const NAMES: [(&str, PayloadEncoding); 3] = [
     ("v3.indexed_zstd.c1z", PayloadEncoding::IndexedZstd),
     ("v3.tar.c1z", PayloadEncoding::Tar),
     ("v3.tar_zstd.c1z", PayloadEncoding::TarZstd),
@@ -48,18 +50,25 @@ const ENCODINGS: [(&str, PayloadEncoding); 3] = [
 fn the_three_payloads_hold_the_raw_directory() {
     let mut checked = 0;
     for case in cases() {
-        let Some(raw) = has(&case, "pebble-dir.tar") else { continue };
+        let Some(raw) = has(&case, "pebble-dir.tar") else {
+            continue;
+        };
         let expected = untar(&read_all(&OsFs, raw));
         assert!(expected.len() >= 6, "{case}");
-        for (name, encoding) in ENCODINGS {
-            let Some(path) = has(&case, name) else { continue };
+        for (name, encoding) in NAMES {
+            let Some(path) = has(&case, name) else {
+                continue;
+            };
             let file = open_v3(&path);
             assert_eq!(file.encoding(), encoding, "{case}/{name}");
             let payload = file.payload().unwrap();
             assert!(contents(&payload) == expected, "{case}/{name}");
             let verified = payload.verify().unwrap();
             assert_eq!(verified.files, expected.len() as u64);
-            assert_eq!(verified.hashed > 0, encoding == PayloadEncoding::IndexedZstd);
+            assert_eq!(
+                verified.hashed > 0,
+                encoding == PayloadEncoding::IndexedZstd
+            );
             checked += 1;
         }
     }
@@ -70,9 +79,14 @@ fn the_three_payloads_hold_the_raw_directory() {
 fn manifests_say_what_the_reference_printed() {
     let mut checked = 0;
     for case in cases() {
-        let Some(printed) = has(&case, "v3.manifest.json") else { continue };
+        let Some(printed) = has(&case, "v3.manifest.json") else {
+            continue;
+        };
         let printed: Value = serde_json::from_slice(&read_all(&OsFs, printed)).unwrap();
-        let names = ENCODINGS.iter().map(|(name, _)| *name).chain(["v3.pebble2.c1z"]);
+        let names = NAMES
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(["v3.pebble2.c1z"]);
         for path in names.filter_map(|name| has(&case, name)) {
             compare_manifest(&open_v3(&path), &printed, &path.display().to_string());
             checked += 1;
@@ -85,13 +99,24 @@ fn compare_manifest(file: &V3File, printed: &Value, what: &str) {
     let manifest = file.manifest();
     assert_eq!(printed["engine"], manifest.engine, "{what}");
     assert_eq!(file.engine().as_str(), manifest.engine, "{what}");
-    assert_eq!(printed["engine_schema_version"], manifest.engine_schema_version, "{what}");
+    assert_eq!(
+        printed["engine_schema_version"], manifest.engine_schema_version,
+        "{what}"
+    );
     let structured = printed["pebble_id_index_format"] == "PEBBLE_ID_INDEX_FORMAT_STRUCTURED_V1";
     let format = if structured { 2 } else { 0 };
     assert_eq!(manifest.pebble_id_index_format.to_i32(), format, "{what}");
-    assert_eq!(count(printed, "fold_dead_bytes"), manifest.fold_dead_bytes, "{what}");
+    assert_eq!(
+        count(printed, "fold_dead_bytes"),
+        manifest.fold_dead_bytes,
+        "{what}"
+    );
     let digest = manifest.grant_digest_root.as_option();
-    assert_eq!(printed.get("grant_digest_root").is_some(), digest.is_some(), "{what}");
+    assert_eq!(
+        printed.get("grant_digest_root").is_some(),
+        digest.is_some(),
+        "{what}"
+    );
     if let Some(digest) = digest {
         let root = &printed["grant_digest_root"];
         assert_eq!(root["abi_version"], digest.abi_version, "{what}");
@@ -108,10 +133,15 @@ fn compare_manifest(file: &V3File, printed: &Value, what: &str) {
 
 fn compare_run(printed: &Value, run: &SyncRunSummary, what: &str) {
     assert_eq!(printed["sync_id"], run.sync_id, "{what}");
-    assert_eq!(printed["parent_sync_id"].as_str().unwrap_or_default(), run.parent_sync_id);
+    assert_eq!(
+        printed["parent_sync_id"].as_str().unwrap_or_default(),
+        run.parent_sync_id
+    );
     for (name, found) in [("started_at", &run.started_at), ("ended_at", &run.ended_at)] {
         let expected = printed[name].as_str().map(seconds_and_nanos);
-        let found = found.as_option().map(|t| (t.seconds.rem_euclid(86_400), i64::from(t.nanos)));
+        let found = found
+            .as_option()
+            .map(|t| (t.seconds.rem_euclid(86_400), i64::from(t.nanos)));
         assert_eq!(found, expected, "{what} {name}");
     }
     let stats = run.stats.as_option();
@@ -121,20 +151,26 @@ fn compare_run(printed: &Value, run: &SyncRunSummary, what: &str) {
     assert_eq!(count(printed, "grants"), stats.grants, "{what}");
     assert_eq!(count(printed, "resources"), stats.resources, "{what}");
     assert_eq!(count(printed, "entitlements"), stats.entitlements, "{what}");
-    let by_type = printed["resources_by_resource_type"].as_object().map_or(0, serde_json::Map::len);
+    let by_type = printed["resources_by_resource_type"]
+        .as_object()
+        .map_or(0, serde_json::Map::len);
     assert_eq!(by_type, stats.resources_by_resource_type.len(), "{what}");
 }
 
 /// A 64-bit number in protojson is a string, and absent when 0.
 fn count(printed: &Value, name: &str) -> i64 {
-    printed[name].as_str().map_or(0, |text| text.parse().unwrap())
+    printed[name]
+        .as_str()
+        .map_or(0, |text| text.parse().unwrap())
 }
 
 /// Second of the day and nanoseconds of `2026-11-23T02:53:51.592239928Z`.
 fn seconds_and_nanos(text: &str) -> (i64, i64) {
     let (_, time) = text.trim_end_matches('Z').split_once('T').unwrap();
     let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let seconds = clock.split(':').fold(0, |sum, part| sum * 60 + part.parse::<i64>().unwrap());
+    let seconds = clock
+        .split(':')
+        .fold(0, |sum, part| sum * 60 + part.parse::<i64>().unwrap());
     (seconds, format!("{fraction:0<9}").parse().unwrap())
 }
 
@@ -142,11 +178,17 @@ fn seconds_and_nanos(text: &str) -> (i64, i64) {
 fn v1_files_decode_to_databases() {
     let mut checked = 0;
     for path in cases().iter().filter_map(|case| has(case, "v1.c1z")) {
-        let EnvelopeFile::V1(file) = open_os(&path).unwrap() else { panic!("not v1") };
+        let EnvelopeFile::V1(file) = open_os(&path).unwrap() else {
+            panic!("not v1")
+        };
         let mut database = Vec::new();
         let decoded = file.decode_into(&mut database).unwrap();
         assert_eq!((decoded.bytes, decoded.frames), (database.len() as u64, 1));
-        assert!(database.starts_with(b"SQLite format 3\0"), "{}", path.display());
+        assert!(
+            database.starts_with(b"SQLite format 3\0"),
+            "{}",
+            path.display()
+        );
         if let Some(len) = file.declared_len().unwrap() {
             assert_eq!(len, decoded.bytes);
         }

@@ -5,6 +5,7 @@ use std::io;
 
 use shingle::vfs::ReadFile;
 
+use super::super::source::copy_front;
 use crate::Result;
 use crate::budget::{MemoryBudget, Reservation};
 
@@ -22,7 +23,12 @@ pub struct V1Database {
 
 impl V1Database {
     pub(super) fn new(budget: MemoryBudget) -> Self {
-        Self { budget, chunks: Vec::new(), shares: Vec::new(), len: 0 }
+        Self {
+            budget,
+            chunks: Vec::new(),
+            shares: Vec::new(),
+            len: 0,
+        }
     }
 
     /// Adds bytes to the end.
@@ -35,7 +41,9 @@ impl V1Database {
                 Some(last) if last.len() < CHUNK_LEN => last,
                 full => {
                     self.chunks.extend(full);
-                    let share = self.budget.reserve(CHUNK_LEN as u64, "decoded v1 database")?;
+                    let share = self
+                        .budget
+                        .reserve(CHUNK_LEN as u64, "decoded v1 database")?;
                     self.shares.push(share);
                     Vec::with_capacity(CHUNK_LEN)
                 }
@@ -60,13 +68,9 @@ impl ReadFile for V1Database {
         let mut filled = 0;
         for chunk in self.chunks.iter().skip(offset / CHUNK_LEN) {
             let rest = buf.get_mut(filled..).unwrap_or_default();
-            let found = chunk.get(from..).unwrap_or_default();
-            let n = found.len().min(rest.len());
+            let n = copy_front(rest, chunk.get(from..).unwrap_or_default());
             if n == 0 {
                 break;
-            }
-            for (to, byte) in rest.iter_mut().zip(found) {
-                *to = *byte;
             }
             filled += n;
             from = 0;
@@ -81,6 +85,8 @@ impl ReadFile for V1Database {
 
 impl fmt::Debug for V1Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("V1Database").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("V1Database")
+            .field("len", &self.len)
+            .finish_non_exhaustive()
     }
 }

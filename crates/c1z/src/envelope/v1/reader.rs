@@ -7,15 +7,15 @@ use std::sync::Arc;
 use shingle::compress::zstd::{Frame, HEADER_LEN_MAX};
 
 use super::super::counters::{Counters, ReadCounters};
+use super::super::decode::{read_step, stream, zstd_error};
 use super::super::fault;
 use super::super::identify::MAGIC_LEN;
 use super::super::limits::Limits;
 use super::super::open::OpenOptions;
-use super::super::decode::{read_step, stream};
 use super::super::source::Source;
 use super::database::V1Database;
+use crate::Result;
 use crate::budget::MemoryBudget;
-use crate::{Error, Result};
 
 /// Bytes decoded at a time.
 const STEP_LEN: usize = 128 << 10;
@@ -62,8 +62,10 @@ impl V1File {
         if body.is_empty() {
             return Ok(Some(0));
         }
-        let head = self.source.fetch(body.start..body.end.min(body.start + HEADER_LEN_MAX as u64))?;
-        let frame = Frame::parse(&head).map_err(|e| Error::from(e.at(body.start)));
+        let head = self
+            .source
+            .fetch(body.start..body.end.min(body.start + HEADER_LEN_MAX as u64))?;
+        let frame = Frame::parse(&head).map_err(|e| zstd_error(e, body.start));
         match frame.map_err(|e| self.source.locate(e))? {
             Frame::Data(header) => Ok(header.content_len),
             Frame::Skippable { .. } => Ok(None),
@@ -95,7 +97,11 @@ impl V1File {
         let mut database = V1Database::new(budget.clone());
         if let Some(len) = self.declared_len()? {
             self.check_declared(len)?;
-            drop(budget.reserve(len, "decoded v1 database").map_err(|e| self.source.locate(e))?);
+            drop(
+                budget
+                    .reserve(len, "decoded v1 database")
+                    .map_err(|e| self.source.locate(e))?,
+            );
         }
         self.decode(|bytes| database.append(bytes))?;
         Ok(database)
@@ -107,7 +113,9 @@ impl V1File {
 
     fn check_declared(&self, len: u64) -> Result<()> {
         if self.limits.fail_fast {
-            let checked = self.limits.check_decoded("declared length of the database", len);
+            let checked = self
+                .limits
+                .check_decoded("declared length of the database", len);
             checked.map_err(|e| self.source.locate(e))?;
         }
         Ok(())

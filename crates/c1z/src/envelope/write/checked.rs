@@ -16,8 +16,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// The whole stream for no content, as the reference writes it: window 8 MiB, one empty raw block,
 /// checksum of nothing.
-pub(in super::super) const EMPTY_FRAME: [u8; 13] =
-    [0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x68, 0x01, 0x00, 0x00, 0x99, 0xe9, 0xd8, 0x51];
+pub(in super::super) const EMPTY_FRAME: [u8; 13] = [
+    0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x68, 0x01, 0x00, 0x00, 0x99, 0xe9, 0xd8, 0x51,
+];
 /// Pieces on their way to the checking decoder.
 const PIECES_MAX: usize = 4;
 const STEP_LEN: usize = 256 << 10;
@@ -36,7 +37,11 @@ pub(in super::super) fn write_frame(
 ) -> Result<()> {
     out.write_all(head).map_err(cannot_write)?;
     if len == 0 {
-        let mut nothing = Hashing { sink: io::sink(), hash: RunningHash::new(), len: 0 };
+        let mut nothing = Hashing {
+            sink: io::sink(),
+            hash: RunningHash::new(),
+            len: 0,
+        };
         feed(&mut nothing)?;
         nothing.check_len(0)?;
         return out.write_all(&EMPTY_FRAME).map_err(cannot_write);
@@ -44,19 +49,26 @@ pub(in super::super) fn write_frame(
     std::thread::scope(|scope| {
         let (pieces, received) = sync_channel(PIECES_MAX);
         let checker = scope.spawn(move || decode_hash(received));
-        let options = EncoderOptions { content_len: Some(len), ..EncoderOptions::level(level) };
+        let options = EncoderOptions {
+            content_len: Some(len),
+            ..EncoderOptions::level(level)
+        };
         let tee = Tee { out, pieces };
         let sink = Encoder::new(tee, options).map_err(cannot_write)?;
-        let mut sink = Hashing { sink, hash: RunningHash::new(), len: 0 };
+        let mut sink = Hashing {
+            sink,
+            hash: RunningHash::new(),
+            len: 0,
+        };
         feed(&mut sink)?;
         sink.check_len(len)?;
         let expected = sink.hash.digest();
         drop(sink.sink.finish().map_err(cannot_write)?);
         match checker.join() {
             Ok(Ok((hash, decoded))) if (hash, decoded) == (expected, len) => Ok(()),
-            Ok(Ok((_, decoded))) => Err(mismatch(format!("decoded=`{decoded}` expected=`{len}`"))),
-            Ok(Err(error)) => Err(mismatch(String::new()).with_source(error)),
-            Err(_) => Err(mismatch("the checking decoder panicked".to_owned())),
+            Ok(Ok((_, decoded))) => Err(mismatch(&format!("decoded=`{decoded}` expected=`{len}`"))),
+            Ok(Err(error)) => Err(mismatch("").with_source(error)),
+            Err(_) => Err(mismatch("the checking decoder panicked")),
         }
     })
 }
@@ -74,10 +86,16 @@ pub(in super::super) fn copy_file(
         let n = read.map_err(|e| fault::from_io("read", Path::new(what), e))?;
         if n == 0 {
             let found = format!("{offset} bytes");
-            return Err(fault::truncated(what, offset, format!("{} bytes", file.len()), found));
+            return Err(fault::truncated(
+                what,
+                offset,
+                format!("{} bytes", file.len()),
+                found,
+            ));
         }
         offset += n as u64;
-        sink.write_all(buf.get(..n).unwrap_or_default()).map_err(cannot_write)?;
+        sink.write_all(buf.get(..n).unwrap_or_default())
+            .map_err(cannot_write)?;
     }
     Ok(())
 }
@@ -99,7 +117,7 @@ pub(in super::super) fn cannot_write(error: io::Error) -> Error {
 }
 
 /// What was compressed does not decode to what it was made from.
-pub(super) fn mismatch(detail: String) -> Error {
+pub(super) fn mismatch(detail: &str) -> Error {
     let message = format!("compressed data does not decode to its source {detail}");
     Error::new(ErrorKind::Internal, message.trim_end().to_owned())
         .with_hint("nothing was published; please report this with the input")
@@ -181,7 +199,11 @@ impl Read for Pieces {
 
 /// Hash and length of what the pieces decode to.
 fn decode_hash(received: Receiver<Vec<u8>>) -> io::Result<(u64, u64)> {
-    let mut decoder = Decoder::new(Pieces { received, piece: Vec::new(), taken: 0 });
+    let mut decoder = Decoder::new(Pieces {
+        received,
+        piece: Vec::new(),
+        taken: 0,
+    });
     let mut buf = vec![0; STEP_LEN];
     let (mut hash, mut len) = (RunningHash::new(), 0);
     loop {

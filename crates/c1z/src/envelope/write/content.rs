@@ -71,7 +71,12 @@ impl EntryContent {
         };
         let n = read.map_err(|e| fault::from_io("read", Path::new(name), e))?;
         if n < len {
-            return Err(fault::truncated("payload file", offset, format!("{len} bytes"), n));
+            return Err(fault::truncated(
+                "payload file",
+                offset,
+                format!("{len} bytes"),
+                n,
+            ));
         }
         Ok(piece)
     }
@@ -81,7 +86,9 @@ impl EntryContent {
         match self {
             Self::Bytes(bytes) => out.write_all(bytes).map_err(cannot_write),
             Self::File(file) => copy_file(&**file, name, out),
-            Self::Splice(splice) => splice.decode(|bytes| out.write_all(bytes).map_err(cannot_write)),
+            Self::Splice(splice) => {
+                splice.decode(|bytes| out.write_all(bytes).map_err(cannot_write))
+            }
         }
     }
 }

@@ -39,7 +39,10 @@ pub(super) fn write(
     let mut index = IndexBuilder::default();
     in_order(threads, jobs, state, work, |done| index.take(out, done))?;
     index.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    let index = FrameIndex { entries: index.entries, manifest_xxh64: xxh64(manifest, 0) };
+    let index = FrameIndex {
+        entries: index.entries,
+        manifest_xxh64: xxh64(manifest, 0),
+    };
     write_index(out, &index)
 }
 
@@ -47,7 +50,9 @@ pub(super) fn write(
 fn threads(options: &WriteOptions) -> Result<(usize, Reservation)> {
     let wanted = options.threads.max(1);
     let reserve = |threads: usize| {
-        options.budget.reserve(threads as u64 * THREAD_LEN, "compressing threads")
+        options
+            .budget
+            .reserve(threads as u64 * THREAD_LEN, "compressing threads")
     };
     let enough = (2..=wanted).rev().find_map(|n| Some((n, reserve(n).ok()?)));
     match enough {
@@ -79,7 +84,11 @@ enum Job<'a> {
     /// A file without bytes.
     Empty(&'a NewEntry),
     /// A piece of a file, to be one frame.
-    Piece { entry: &'a NewEntry, offset: u64, len: u64 },
+    Piece {
+        entry: &'a NewEntry,
+        offset: u64,
+        len: u64,
+    },
     /// Frames to be copied.
     Splice(&'a NewEntry, &'a Splice),
 }
@@ -96,7 +105,11 @@ fn jobs(entry: &NewEntry) -> impl Iterator<Item = Job<'_>> {
     };
     whole.into_iter().chain((0..pieces).map(move |n| {
         let offset = n * piece_len;
-        Job::Piece { entry, offset, len: piece_len.min(len - offset) }
+        Job::Piece {
+            entry,
+            offset,
+            len: piece_len.min(len - offset),
+        }
     }))
 }
 
@@ -104,7 +117,11 @@ fn jobs(entry: &NewEntry) -> impl Iterator<Item = Job<'_>> {
 #[derive(Debug)]
 enum Done<'a> {
     Empty(&'a NewEntry),
-    Piece { entry: &'a NewEntry, raw: Vec<u8>, frame: Vec<u8> },
+    Piece {
+        entry: &'a NewEntry,
+        raw: Vec<u8>,
+        frame: Vec<u8>,
+    },
     Splice(&'a NewEntry, &'a Splice),
 }
 
@@ -129,10 +146,12 @@ impl Codec {
     fn compress(&mut self, raw: &[u8]) -> Result<Vec<u8>> {
         let mut frame = Vec::with_capacity(raw.len() / 3);
         self.compressor.compress_into(raw, &mut frame)?;
-        let decoded = self.decompressor.decompress_exact(&frame, raw.len(), &mut self.decoded);
-        decoded.map_err(|e| mismatch(String::new()).with_source(e))?;
+        let decoded = self
+            .decompressor
+            .decompress_exact(&frame, raw.len(), &mut self.decoded);
+        decoded.map_err(|e| mismatch("").with_source(e))?;
         if self.decoded != raw {
-            return Err(mismatch(format!("bytes=`{}`", raw.len())));
+            return Err(mismatch(&format!("bytes=`{}`", raw.len())));
         }
         Ok(frame)
     }
@@ -142,7 +161,10 @@ fn work<'a>(codec: &mut Codec, job: Job<'a>, verify_spliced: bool) -> Result<Don
     match job {
         Job::Empty(entry) => Ok(Done::Empty(entry)),
         Job::Piece { entry, offset, len } => {
-            let raw = entry.content.piece(&entry.name, offset, usize::try_from(len).unwrap_or(0))?;
+            let raw =
+                entry
+                    .content
+                    .piece(&entry.name, offset, usize::try_from(len).unwrap_or(0))?;
             let frame = codec.compress(&raw)?;
             Ok(Done::Piece { entry, raw, frame })
         }
@@ -176,7 +198,8 @@ impl IndexBuilder {
     fn take(&mut self, out: &mut Counted<'_>, done: Done<'_>) -> Result<()> {
         match done {
             Done::Empty(entry) => {
-                self.entries.push(OpenEntry::new(out.len).close(&entry.name, EMPTY_FRAME.len()));
+                self.entries
+                    .push(OpenEntry::new(out.len).close(&entry.name, EMPTY_FRAME.len()));
                 out.write_all(&EMPTY_FRAME).map_err(cannot_write)
             }
             Done::Piece { entry, raw, frame } => {
@@ -217,7 +240,10 @@ impl OpenEntry {
         self.xxh64.update(raw);
         self.sha256.update(raw);
         let (compressed_len, raw_len) = (frame.len() as u64, raw.len() as u64);
-        self.frames.push(FrameSpan { compressed_len, raw_len });
+        self.frames.push(FrameSpan {
+            compressed_len,
+            raw_len,
+        });
     }
 
     /// The index entry; `extra` are bytes of frames that were not added. One frame needs no table.
@@ -231,7 +257,9 @@ impl OpenEntry {
             raw_len: self.raw_len,
             raw_xxh64: self.xxh64.digest(),
             raw_sha256: self.sha256.finalize().into(),
-            seek_table: seekable.then_some(SeekTable { frames: self.frames }),
+            seek_table: seekable.then_some(SeekTable {
+                frames: self.frames,
+            }),
         }
     }
 }

@@ -18,7 +18,6 @@ mod workers;
 
 use std::io::Write;
 
-
 use super::head;
 use super::index::{check_name, check_names};
 use super::manifest::{self, Manifest, PayloadEncoding};
@@ -113,7 +112,10 @@ pub fn write_v3(
         }
     }
     let indexed = options.encoding == PayloadEncoding::IndexedZstd;
-    let spliced = entries.iter().filter(|e| indexed && e.content.is_splice()).count();
+    let spliced = entries
+        .iter()
+        .filter(|e| indexed && e.content.is_splice())
+        .count();
     Ok(WriteSummary {
         file_len: out.len,
         files: entries.len() as u64,
@@ -123,20 +125,29 @@ pub fn write_v3(
 }
 
 fn check_entries(entries: &[NewEntry]) -> Result<()> {
-    let invalid = |error: Error| Error::invalid("payload file name is not accepted").with_source(error);
+    let invalid =
+        |error: Error| Error::invalid("payload file name is not accepted").with_source(error);
     for entry in entries {
         check_name("payload", 0, entry.name.as_bytes()).map_err(invalid)?;
     }
-    if let Some([twice, _]) = entries.array_windows().find(|[a, b]| a.name == b.name) {
+    if let Some([twice, _]) = entries
+        .windows(2)
+        .find(|pair| matches!(pair, [a, b] if a.name == b.name))
+    {
         let name = twice.name.escape_debug();
-        return Err(Error::invalid(format!("payload file is given twice name=`{name}`")));
+        return Err(Error::invalid(format!(
+            "payload file is given twice name=`{name}`"
+        )));
     }
     let names = entries.iter().map(|entry| entry.name.as_str());
     check_names("payload", 0, names).map_err(invalid)
 }
 
 fn members(entries: &[NewEntry]) -> impl Iterator<Item = TarMember<'_>> {
-    entries.iter().map(|entry| TarMember { name: &entry.name, len: entry.content.len() })
+    entries.iter().map(|entry| TarMember {
+        name: &entry.name,
+        len: entry.content.len(),
+    })
 }
 
 fn write_tar(out: &mut dyn Write, entries: &[NewEntry]) -> Result<()> {

@@ -36,7 +36,7 @@ pub(super) fn in_order<J: Send, D: Send, S>(
         }
         drop(results);
         let mut sent = 0_u64;
-        let mut send = |n: usize| {
+        let mut hand_out = |n: usize| {
             for job in jobs.by_ref().take(n) {
                 // Nobody listens only when all threads panicked, which `receive` reports.
                 let _ = to_do.send((sent, job));
@@ -46,7 +46,7 @@ pub(super) fn in_order<J: Send, D: Send, S>(
         };
         let mut early = BTreeMap::new();
         let mut next = 0;
-        while next < send(if next == 0 { 2 * threads.max(1) } else { 1 }) {
+        while next < hand_out(if next == 0 { 2 * threads.max(1) } else { 1 }) {
             take(receive(&done, &mut early, next)?)?;
             next += 1;
         }
@@ -81,7 +81,10 @@ fn receive<D>(
             return result;
         }
         let Ok((number, result)) = done.recv() else {
-            return Err(Error::new(ErrorKind::Internal, "the compressing threads are gone"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "the compressing threads are gone",
+            ));
         };
         early.insert(number, result);
     }
@@ -101,10 +104,16 @@ mod tests {
                     (0..1000 / (n + 1)).for_each(|_| std::thread::yield_now());
                     Ok(n)
                 };
-                let taken = in_order(threads, 0..jobs, || (), work, |n| {
-                    seen.push(n);
-                    Ok(())
-                });
+                let taken = in_order(
+                    threads,
+                    0..jobs,
+                    || (),
+                    work,
+                    |n| {
+                        seen.push(n);
+                        Ok(())
+                    },
+                );
                 taken.unwrap();
                 assert_eq!(seen, (0..jobs).collect::<Vec<_>>());
             }
@@ -124,7 +133,13 @@ mod tests {
         };
         let error = in_order(4, 0..1000, || (), work, take).unwrap_err();
         assert_eq!((error.to_string().as_str(), taken), ("7", 7));
-        let error = in_order(4, 0..1000, || (), |(), n| Ok(n), |_| Err(Error::invalid("sink")));
+        let error = in_order(
+            4,
+            0..1000,
+            || (),
+            |(), n| Ok(n),
+            |_| Err(Error::invalid("sink")),
+        );
         assert_eq!(error.unwrap_err().to_string(), "sink");
     }
 }

@@ -96,8 +96,20 @@ fn column_collation(table: &TableDef, position: usize) -> String {
         .map_or_else(|| BINARY.to_owned(), |column| column.collation.clone())
 }
 
-/// Parses a `CREATE INDEX` statement on `table`.
-pub(in super::super) fn parse_index(text: &str, table: &TableDef) -> Parsed<IndexDef> {
+/// Whether a statement starts like one that makes an index.
+pub(in super::super) fn makes_index(text: &str) -> bool {
+    Parser::new(text).is_ok_and(|mut parser| {
+        let created = parser.take_word("create");
+        parser.take_word("unique");
+        created && parser.at_word("index")
+    })
+}
+
+/// Parses a `CREATE INDEX` statement; `table` finds the table by its name.
+pub(in super::super) fn parse_index<'t>(
+    text: &str,
+    table: impl Fn(&str) -> Option<&'t TableDef>,
+) -> Parsed<IndexDef> {
     let mut parser = Parser::new(text)?;
     parser.expect_word("create")?;
     let unique = parser.take_word("unique");
@@ -106,9 +118,7 @@ pub(in super::super) fn parse_index(text: &str, table: &TableDef) -> Parsed<Inde
     let name = parser.qualified_name()?;
     parser.expect_word("on")?;
     let on = parser.name()?;
-    if !on.eq_ignore_ascii_case(&table.name) {
-        return Err(format!("an index on {on}, not on {}", table.name));
-    }
+    let table = table(&on).ok_or_else(|| format!("an index on {on}, which is not read"))?;
     parser.expect_symbol('(')?;
     let mut columns = vec![column(&mut parser, table)?];
     while parser.take_symbol(',') {

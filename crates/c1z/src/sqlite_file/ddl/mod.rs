@@ -15,7 +15,7 @@ mod token;
 pub use index::{IndexColumn, IndexDef, IndexKey, Predicate};
 pub use table::{Affinity, Column, DefaultValue, TableDef};
 
-pub(super) use index::parse_index;
+pub(super) use index::{makes_index, parse_index};
 pub(super) use table::parse_table;
 
 /// The collation whose order is bytewise; the only one that is understood.

@@ -1,0 +1,191 @@
+//! Opening a directory that nobody writes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::counters::ReadCounters;
+use super::tables::TableCache;
+use super::{Inner, ReadOptions};
+use crate::cursor::Cursor;
+use crate::iter::Fragments;
+use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::manifest::marker::Markers;
+use crate::manifest::{self, FileName, FileNumber, FormatVersion, Level, TableMeta};
+use crate::options_file::OptionsFile;
+use crate::sst::CacheMode;
+use crate::version::Version;
+use crate::vfs::Fs;
+use crate::wal::{self, IngestedTable, Recovered};
+use crate::{Error, ErrorKind, Result};
+
+/// A file of this name says that a directory is written and not to be read as it is.
+const LIVE: &str = "SHINGLE-LIVE";
+
+const STRUCTURE: &str = "database directory";
+
+pub(super) fn open_sealed(fs: Arc<dyn Fs>, dir: PathBuf, options: ReadOptions) -> Result<Inner> {
+    let names = fs.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
+    let (format_version, manifest) = find_manifest(&names).map_err(|e| e.in_file(&dir))?;
+    let options_file = read_options(&*fs, &dir, &names)?;
+    let path = dir.join(FileName::Manifest(manifest).to_string());
+    let mut version = replay(&*fs, &path)?;
+    check_files(&*fs, &dir, &version)?;
+    let recovered = recover_logs(&*fs, &dir, &names, &version, &options)?;
+    let files = version.files().into_keys();
+    let ingested = recovered.ingested.iter().map(|table| table.number);
+    let tables = TableCache::new(
+        Arc::clone(&fs),
+        dir.clone(),
+        options.table,
+        options.tables_open_max,
+        files.chain(ingested),
+    );
+    join_ingested(&mut version, &tables, &recovered.ingested).map_err(|e| e.in_file(&dir))?;
+    Ok(Inner {
+        fs,
+        dir,
+        format_version,
+        options_file,
+        version,
+        tombstones: Arc::new(Fragments::new(recovered.memtable.tombstones(), SeqNo::MAX)),
+        memtable: Arc::new(recovered.memtable),
+        logs: recovered.logs,
+        ingested: recovered.ingested,
+        next_seq: recovered.next_seq,
+        tables: Arc::new(tables),
+        counters: Arc::new(ReadCounters::default()),
+    })
+}
+
+/// The format version and the current MANIFEST that the markers name.
+fn find_manifest(names: &[String]) -> Result<(FormatVersion, FileNumber)> {
+    let markers = Markers::find(names.iter().map(String::as_str))?;
+    let version = markers.format_version()?;
+    let Some(manifest) = markers.manifest()? else {
+        return Err(Error::new(ErrorKind::NotFound, "no database in directory"));
+    };
+    match version {
+        Some(version) => Ok((version, manifest)),
+        None if names.iter().any(|name| name == LIVE) => Err(Error::invalid(
+            "the database is still written; seal it before it is read",
+        )),
+        None => {
+            let expected = "a format-version marker";
+            Err(Error::corrupt(STRUCTURE, 0, expected, "a MANIFEST alone"))
+        }
+    }
+}
+
+fn replay(fs: &dyn Fs, path: &Path) -> Result<Version> {
+    match manifest::replay(fs, path) {
+        Ok(replayed) => Ok(replayed.version),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            Err(Error::corrupt(STRUCTURE, 0, "the marked MANIFEST", "no file").in_file(path))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Reads the newest OPTIONS file, if there is one, and refuses what would be misread.
+fn read_options(fs: &dyn Fs, dir: &Path, names: &[String]) -> Result<Option<FileNumber>> {
+    let numbers = names.iter().filter_map(|name| match FileName::parse(name) {
+        FileName::Options(number) => Some((number, name)),
+        _ => None,
+    });
+    let Some((number, name)) = numbers.max() else {
+        return Ok(None);
+    };
+    let path = dir.join(name);
+    OptionsFile::read(fs, &path)
+        .and_then(|options| options.check_supported())
+        .map_err(|e| e.in_file(path))?;
+    Ok(Some(number))
+}
+
+/// Checks that every file is there in its recorded length.
+fn check_files(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<()> {
+    for (number, expected) in version.files() {
+        let path = dir.join(FileName::Table(number).to_string());
+        let found = match fs.metadata(&path) {
+            Ok(metadata) if metadata.len == expected && !metadata.is_dir => continue,
+            Ok(metadata) => format!("{} bytes", metadata.len),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => "no file".to_owned(),
+            Err(e) => return Err(Error::io("look up", &path, e)),
+        };
+        let expected = format!("a table of {expected} bytes");
+        return Err(Error::corrupt(STRUCTURE, 0, expected, found).in_file(path));
+    }
+    Ok(())
+}
+
+fn recover_logs(
+    fs: &dyn Fs,
+    dir: &Path,
+    names: &[String],
+    version: &Version,
+    options: &ReadOptions,
+) -> Result<Recovered> {
+    let start = wal::Start {
+        min_unflushed_log: version.min_unflushed_log(),
+        last_seq: version.last_seq(),
+        memory_max: options.log_memory_max,
+    };
+    wal::recover(fs, dir, names, start)
+}
+
+/// Puts the tables that logs name into L0. Their bounds stand nowhere but in themselves.
+fn join_ingested(
+    version: &mut Version,
+    tables: &TableCache,
+    ingested: &[IngestedTable],
+) -> Result<()> {
+    if ingested.is_empty() {
+        return Ok(());
+    }
+    let mut newest = version.level(Level::L0).to_vec();
+    let mut known = version.files();
+    for &IngestedTable { number, seq } in ingested {
+        if known.insert(number, 0).is_some() {
+            let expected = "a table that joined once";
+            let found = format_args!("{number} again in a log");
+            return Err(Error::corrupt(STRUCTURE, 0, expected, found));
+        }
+        let meta = describe(tables, number, seq)?;
+        newest.extend(meta.map(Arc::new));
+    }
+    version.set_level(Level::L0, newest)
+}
+
+/// What the MANIFEST would say of an ingested table; `None` if it holds nothing.
+fn describe(tables: &TableCache, number: FileNumber, seq: SeqNo) -> Result<Option<TableMeta>> {
+    let open = tables.get(number)?;
+    let mut bounds = Vec::new();
+    let mut cursor = open.table.cursor(CacheMode::Fill);
+    cursor.seek_first()?;
+    if cursor.is_valid() {
+        let trailer = Trailer::new(seq, Kind::Set);
+        bounds.push(InternalKey::new(cursor.user_key(), trailer));
+        cursor.seek_last()?;
+        bounds.push(InternalKey::new(cursor.user_key(), trailer));
+    }
+    for tombstone in open.table.range_tombstones() {
+        let start = Trailer::new(seq, Kind::RangeDelete);
+        let end = Trailer::new(SeqNo::MAX, Kind::RangeDelete);
+        bounds.push(InternalKey::new(&tombstone.start[..], start));
+        bounds.push(InternalKey::new(&tombstone.end[..], end));
+    }
+    let (Some(smallest), Some(largest)) = (bounds.iter().min(), bounds.iter().max()) else {
+        return Ok(None);
+    };
+    Ok(Some(TableMeta {
+        number,
+        size: open.table.file_len(),
+        smallest: smallest.clone(),
+        largest: largest.clone(),
+        smallest_seq: seq,
+        largest_seq: seq,
+        created_at: 0,
+        needs_compaction: false,
+        backing: None,
+    }))
+}
