@@ -38,15 +38,11 @@ pub struct OpenOptions {
 
 /// A file, open for reading.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one value per open file, taken apart at once"
-)]
 pub enum EnvelopeFile {
     /// A zstd stream that holds a SQLite database.
     V1(V1File),
     /// A manifest and a Pebble directory.
-    V3(V3File),
+    V3(Box<V3File>),
 }
 
 impl EnvelopeFile {
@@ -71,7 +67,9 @@ impl EnvelopeFile {
         let source = Arc::new(Source::new(file, path));
         let opened = match Self::format(&source) {
             Ok(Format::V1) => V1File::new(Arc::clone(&source), options).map(Self::V1),
-            Ok(Format::V3) => V3File::new(Arc::clone(&source), options).map(Self::V3),
+            Ok(Format::V3) => {
+                V3File::new(Arc::clone(&source), options).map(|file| Self::V3(Box::new(file)))
+            }
             Err(error) => Err(error),
         };
         opened.map_err(|error| source.locate(error))

@@ -8,7 +8,7 @@ use shingle::vfs::{Clock, Fs, OsClock, OsFs, ReadFile};
 
 use crate::fixture;
 
-fn open(path: &str) -> V3File {
+fn open(path: &str) -> Box<V3File> {
     match EnvelopeFile::open(&OsFs, &fixture(path), &OpenOptions::default()).unwrap() {
         EnvelopeFile::V3(file) => file,
         EnvelopeFile::V1(_) => panic!("{path} is v1"),

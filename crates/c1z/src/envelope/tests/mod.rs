@@ -47,7 +47,7 @@ fn open_os(path: &Path) -> Result<EnvelopeFile> {
     EnvelopeFile::open(&OsFs, path, &OpenOptions::default())
 }
 
-fn open_v3(path: &Path) -> V3File {
+fn open_v3(path: &Path) -> Box<V3File> {
     match open_os(path).unwrap() {
         EnvelopeFile::V3(file) => file,
         EnvelopeFile::V1(_) => panic!("{} is v1", path.display()),
@@ -156,7 +156,7 @@ fn in_encoding(encoding: PayloadEncoding) -> WriteOptions {
     }
 }
 
-fn v3(bytes: &[u8], options: &OpenOptions) -> V3File {
+fn v3(bytes: &[u8], options: &OpenOptions) -> Box<V3File> {
     match open_bytes(bytes, options).unwrap() {
         EnvelopeFile::V3(file) => file,
         EnvelopeFile::V1(_) => panic!("v1"),

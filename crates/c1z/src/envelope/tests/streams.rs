@@ -44,7 +44,7 @@ fn one_frame(content: &[u8], hash: u64) -> Vec<u8> {
     reindex(&bytes, end, &index)
 }
 
-fn streamed() -> (Vec<u8>, V3File, Arc<dyn ReadFile>) {
+fn streamed() -> (Vec<u8>, Box<V3File>, Arc<dyn ReadFile>) {
     let content = content();
     let file = v3(
         &one_frame(&content, xxh64(&content, 0)),
