@@ -51,7 +51,7 @@ impl Default for OpenOptions {
 pub struct Store {
     path: PathBuf,
     contract: Contract<PebbleSource>,
-    file: Arc<V3File>,
+    file: Box<V3File>,
     database: Database,
     warnings: Vec<String>,
 }
@@ -96,12 +96,12 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store>
 impl Store {
     fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         let envelope_options = envelope::OpenOptions {
-            limits: options.limits.clone(),
+            limits: options.limits,
             variables: options.variables.clone(),
             payload: envelope::PayloadOptions::new(options.budget.clone()),
         };
         let file = match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
-            EnvelopeFile::V3(file) => Arc::new(file),
+            EnvelopeFile::V3(file) => file,
             EnvelopeFile::V1(_) => {
                 return Err(Error::new(
                     ErrorKind::EngineNotAvailable,

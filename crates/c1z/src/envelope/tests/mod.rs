@@ -3,8 +3,11 @@
 //! Golden files were written by the reference implementation (`testdata/golden/README.md`).
 
 mod corrupt;
+mod damage;
 mod golden;
 mod round_trip;
+mod streams;
+mod v1_stream;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -169,6 +172,11 @@ const ENCODINGS: [PayloadEncoding; 3] = [
     PayloadEncoding::Tar,
     PayloadEncoding::TarZstd,
 ];
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).into()
+}
 
 /// The library's error inside what the file seam reported.
 fn as_ours(e: std::io::Error) -> crate::Error {
