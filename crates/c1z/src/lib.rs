@@ -12,7 +12,9 @@ pub mod keyspace;
 pub mod ksuid;
 pub mod record;
 pub mod sqlite_file;
+mod store;
 mod sync;
 
 pub use budget::{MemoryBudget, Reservation};
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};
+pub use store::{OpenOptions, Store, open, open_with};

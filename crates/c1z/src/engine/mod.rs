@@ -9,6 +9,7 @@ pub mod filter;
 pub mod lifecycle;
 pub mod model;
 pub mod page;
+pub(crate) mod pebble;
 pub mod reader;
 pub(crate) mod source;
 pub mod types;

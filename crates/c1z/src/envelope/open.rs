@@ -42,7 +42,7 @@ pub enum EnvelopeFile {
     /// A zstd stream that holds a SQLite database.
     V1(V1File),
     /// A manifest and a Pebble directory.
-    V3(V3File),
+    V3(Box<V3File>),
 }
 
 impl EnvelopeFile {
@@ -67,7 +67,9 @@ impl EnvelopeFile {
         let source = Arc::new(Source::new(file, path));
         let opened = match Self::format(&source) {
             Ok(Format::V1) => V1File::new(Arc::clone(&source), options).map(Self::V1),
-            Ok(Format::V3) => V3File::new(Arc::clone(&source), options).map(Self::V3),
+            Ok(Format::V3) => {
+                V3File::new(Arc::clone(&source), options).map(|file| Self::V3(Box::new(file)))
+            }
             Err(error) => Err(error),
         };
         opened.map_err(|error| source.locate(error))
@@ -105,7 +107,7 @@ pub struct V3File {
     engine: EngineName,
     encoding: PayloadEncoding,
     payload: Range<u64>,
-    index: Option<(Footer, FrameIndex)>,
+    pub(super) index: Option<(Footer, FrameIndex)>,
     fs: OnceLock<Arc<PayloadFs>>,
 }
 
@@ -197,7 +199,7 @@ impl V3File {
         let range = self.payload.clone();
         match (self.encoding, &self.index) {
             (PayloadEncoding::IndexedZstd, Some((footer, index))) => {
-                let at = footer.index_offset;
+                let at = footer.offset;
                 PayloadFs::indexed(source, limits, &self.options, index.clone(), at)
             }
             (PayloadEncoding::Tar, _) => PayloadFs::tar(source, limits, &self.options, range),
@@ -236,8 +238,8 @@ fn read_index(
     let footer = read_footer(source, payload)?;
     let bytes = source.fetch(footer.index())?;
     footer.check_index(&bytes)?;
-    let frames = payload.start..footer.index_offset;
-    let index = FrameIndex::decode(&bytes, footer.index_offset, &frames)?;
+    let frames = payload.start..footer.offset;
+    let index = FrameIndex::decode(&bytes, footer.offset, &frames)?;
     let found = xxh64(manifest, 0);
     if index.manifest_xxh64 != 0 && index.manifest_xxh64 != found {
         let expected = format!("XXH64 {:016x}, as the index records", index.manifest_xxh64);

@@ -289,6 +289,15 @@ impl Read for RangeReader {
     }
 }
 
+/// Copies as much of `from` as fits to the front of `to`; returns the number of bytes.
+pub(super) fn copy_front(to: &mut [u8], from: &[u8]) -> usize {
+    let n = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) {
+        to.copy_from_slice(from);
+    }
+    n
+}
+
 /// Locks `mutex`; what it guards here stays consistent when a holder panics.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

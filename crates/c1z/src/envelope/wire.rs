@@ -147,10 +147,12 @@ pub(super) fn decode_varint(bytes: &[u8]) -> Option<(u64, usize)> {
 /// Appends `value` as a varint.
 pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+        let [low, ..] = value.to_le_bytes();
+        out.push(low | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    let [low, ..] = value.to_le_bytes();
+    out.push(low);
 }
 
 /// Appends an integer field; the proto3 default 0 is left out.

@@ -41,7 +41,8 @@ pub fn layout(
             return Err(Error::new(
                 ErrorKind::FormatOlder,
                 "keyspace layout without a version stamp over existing rows",
-            ));
+            )
+            .with_hint("files of this layout are no longer read; sync again to write a new one"));
         }
         None => {}
         Some(version) => check_version("keyspace layout", version?)?,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use c1z_proto::reader::v2 as reader;
 use c1z_proto::storage::v3::{self, IngestQualityStats, SyncStatsRecord};
 
 use super::{message, timestamp, wire};
@@ -120,6 +121,38 @@ pub fn to_record(stats: &SyncStats, sync_id: &str) -> Result<SyncStatsRecord> {
         written_at: timestamp::to_field(stats.written_at),
         ..Default::default()
     })
+}
+
+/// The statistics as the reader services and v1 files tell them. Quality figures have no place there.
+pub fn to_message(stats: &SyncStats) -> reader::SyncStats {
+    reader::SyncStats {
+        resource_types: stats.resource_types,
+        resources: stats.resources,
+        entitlements: stats.entitlements,
+        grants: stats.grants,
+        assets: stats.assets,
+        resources_by_resource_type: stats.resources_by_resource_type.clone(),
+        grants_by_resource_type: stats.grants_by_resource_type.clone(),
+        entitlements_by_resource_type: stats.entitlements_by_resource_type.clone(),
+        step_durations_ms: stats.step_durations_ms.clone(),
+        connector_call_stats: told_calls(&stats.connector_call_stats),
+        session_store_stats: told_calls(&stats.session_store_stats),
+        ..Default::default()
+    }
+}
+
+fn told_calls(map: &BTreeMap<String, CallStat>) -> BTreeMap<String, reader::CallStat> {
+    let told = |stat: &CallStat| reader::CallStat {
+        count: stat.count,
+        total_ms: stat.total_ms,
+        max_ms: stat.max_ms,
+        errors: stat.errors,
+        timeouts: stat.timeouts,
+        ..Default::default()
+    };
+    map.iter()
+        .map(|(key, stat)| (key.clone(), told(stat)))
+        .collect()
 }
 
 fn read_calls(map: BTreeMap<String, v3::CallStat>) -> BTreeMap<String, CallStat> {

@@ -68,6 +68,10 @@ impl Database {
         self.pager.as_deref().map(Pager::header)
     }
 
+    pub(super) fn pager(&self) -> Option<&Arc<Pager>> {
+        self.pager.as_ref()
+    }
+
     /// Number of pages.
     pub fn page_count(&self) -> u32 {
         self.pager.as_deref().map_or(0, Pager::page_count)

@@ -8,6 +8,7 @@ use shingle::vfs::ReadFile;
 use shingle::{ErrorKind, Result};
 
 use super::catalog::ObjectKind;
+use super::check::{CheckOptions, CheckReport};
 use super::database::Database;
 use super::ddl::{parse_index, parse_table};
 use super::index::IndexRows;
@@ -140,6 +141,22 @@ fn read_entries(mut entries: IndexRows, seen: &mut Seen) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Opens `bytes` as a database and checks all of it. Returns the report if it opens.
+///
+/// # Panics
+/// If the check fails with an error, or does not stop at its limit of findings.
+pub fn check(bytes: &[u8]) -> Option<CheckReport> {
+    let database = Database::open(Arc::new(Bytes(bytes.to_vec()))).ok()?;
+    let options = CheckOptions { findings_max: 50 };
+    match database.check(options) {
+        Ok(report) => {
+            assert!(report.findings.len() <= 50, "more findings than allowed");
+            Some(report)
+        }
+        Err(error) => panic!("check failed: {}", error.chain()),
+    }
 }
 
 /// Parses `bytes` as a `CREATE TABLE` and as a `CREATE INDEX` statement on that table.

@@ -39,6 +39,10 @@ impl Index {
         }
     }
 
+    pub(super) fn root(&self) -> PageNo {
+        self.root
+    }
+
     /// What the index's statement says.
     pub fn definition(&self) -> &IndexDef {
         &self.def
@@ -170,7 +174,8 @@ impl IndexEntry {
         self.rowid
     }
 
-    /// Column `i` of the key.
+    /// Column `i` of the key, as the index stores it: there a whole number of a real column is an
+    /// integer.
     ///
     /// # Errors
     /// `Invalid` if the key has no such column; `Corrupt` if it continues on overflow pages and
@@ -182,6 +187,16 @@ impl IndexEntry {
             return Ok(value);
         }
         Err(Error::invalid(format!("no such key column column=`{i}`")))
+    }
+
+    /// The key's columns and the rowid.
+    pub(super) fn values(&self) -> Result<Vec<Value<'_>>> {
+        let mut values = Vec::with_capacity(self.columns + 1);
+        for i in 0..self.columns {
+            values.push(self.get(i)?);
+        }
+        values.push(Value::Integer(self.rowid));
+        Ok(values)
     }
 
     /// Order of the entry's first fields (the rowid is the last one) against `bound`.

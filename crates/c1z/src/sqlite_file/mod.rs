@@ -11,6 +11,7 @@
 //! A file that needs one of them is listed, and reading that object fails with `Unsupported`.
 
 mod catalog;
+mod check;
 mod cursor;
 mod database;
 mod ddl;
@@ -28,6 +29,7 @@ mod varint;
 pub mod writer;
 
 pub use catalog::{ObjectKind, Schema, SchemaObject};
+pub use check::{CheckOptions, CheckReport, Finding, FindingKind};
 pub use database::{Database, ReadOptions};
 pub use ddl::{
     Affinity, Column, DefaultValue, IndexColumn, IndexDef, IndexKey, Predicate, TableDef,

@@ -112,6 +112,10 @@ impl Node {
         &self.bytes
     }
 
+    pub(super) fn tree(&self) -> TreeKind {
+        self.tree
+    }
+
     pub(super) fn no(&self) -> PageNo {
         self.no
     }
@@ -219,7 +223,6 @@ impl Node {
     }
 
     /// Length of cell `i` on the page in bytes, at least 4.
-    #[expect(dead_code, reason = "for the checker")]
     pub(super) fn cell_len(&self, i: usize, sizes: &LocalSizes) -> Result<usize> {
         let start = self.cell_start(i)?;
         let end = if self.tree == TreeKind::Table && !self.leaf {

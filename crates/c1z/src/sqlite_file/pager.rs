@@ -97,7 +97,6 @@ impl Pager {
     }
 
     /// Length of the file in bytes, which may exceed the pages.
-    #[expect(dead_code, reason = "for the checker")]
     pub(super) fn file_len(&self) -> u64 {
         self.file.len()
     }

@@ -138,7 +138,7 @@ pub struct Row {
 }
 
 impl Row {
-    fn empty(pager: &Arc<Pager>, def: &Arc<TableDef>) -> Self {
+    pub(super) fn empty(pager: &Arc<Pager>, def: &Arc<TableDef>) -> Self {
         Self {
             pager: Arc::clone(pager),
             def: Arc::clone(def),
@@ -147,7 +147,7 @@ impl Row {
     }
 
     #[inline]
-    fn load(&mut self, node: &super::node::Node, i: usize) -> Result<()> {
+    pub(super) fn load(&mut self, node: &super::node::Node, i: usize) -> Result<()> {
         self.record
             .load(&self.pager, node, i, self.def.columns.len())
     }

@@ -136,6 +136,16 @@ impl<'a> From<&'a [u8]> for Value<'a> {
     }
 }
 
+/// The integer that equals `real`, if there is one.
+pub(super) fn whole(real: f64) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a result that differs is dropped"
+    )]
+    let integer = real as i64;
+    compare_mixed(integer, real).is_eq().then_some(integer)
+}
+
 /// Compares exactly: converting the integer to a real would call neighbours above 2^53 equal.
 fn compare_mixed(integer: i64, real: f64) -> Ordering {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;

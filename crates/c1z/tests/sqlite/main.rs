@@ -7,8 +7,10 @@
     reason = "a panic is how a test fails"
 )]
 
+mod checking;
 mod golden;
 mod hostile;
 mod random;
+mod reference;
 mod support;
 mod writing;

@@ -1,6 +1,10 @@
 //! Sorted keys and values, wherever they come from: a database, or a view re-keyed in memory.
 
 use std::fmt;
+use std::ops::Deref;
+
+use shingle::db::{Database, Scan, ScanOptions, Value};
+use shingle::iter::Bounds;
 
 use crate::Result;
 use crate::keyspace::KeyRange;
@@ -8,13 +12,33 @@ use crate::keyspace::KeyRange;
 /// An ordered, immutable set of keys and values.
 pub(super) trait Kv: Send + Sync + fmt::Debug {
     /// The value of one key. O(log rows) and at most one block read per level.
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+    fn get(&self, key: &[u8]) -> Result<Option<KvValue>>;
 
     /// The rows of a range in key order.
     fn scan(&self, range: &KeyRange) -> Result<Box<dyn KvScan>>;
 
     /// Bytes on disk.
     fn size_on_disk(&self) -> u64;
+}
+
+/// A value that outlives the read that found it.
+#[derive(Clone, Debug)]
+pub(super) enum KvValue {
+    /// In a block of a table, which it keeps alive.
+    Stored(Value),
+    /// A copy.
+    Owned(Vec<u8>),
+}
+
+impl Deref for KvValue {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Stored(value) => value,
+            Self::Owned(bytes) => bytes,
+        }
+    }
 }
 
 /// A forward scan. Owns what it reads from.
@@ -34,5 +58,37 @@ pub(super) fn rest_of(range: &KeyRange, after: Option<&[u8]>) -> KeyRange {
         }
         _ => range.lower.clone(),
     };
-    KeyRange { lower, upper: range.upper.clone() }
+    KeyRange {
+        lower,
+        upper: range.upper.clone(),
+    }
+}
+
+impl Kv for Database {
+    fn get(&self, key: &[u8]) -> Result<Option<KvValue>> {
+        Ok(self.get(key)?.map(KvValue::Stored))
+    }
+
+    fn scan(&self, range: &KeyRange) -> Result<Box<dyn KvScan>> {
+        Ok(Box::new(
+            self.scan(bounds_of(range), ScanOptions::default()),
+        ))
+    }
+
+    fn size_on_disk(&self) -> u64 {
+        self.level_shapes().iter().map(|level| level.size).sum()
+    }
+}
+
+impl KvScan for Scan {
+    fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        Ok(self.next()?)
+    }
+}
+
+fn bounds_of(range: &KeyRange) -> Bounds {
+    Bounds {
+        lower: Some(range.lower.clone()),
+        upper: range.upper.clone(),
+    }
 }

@@ -22,12 +22,11 @@ pub(super) struct OpaqueIds(OnceLock<BTreeMap<Vec<u8>, Vec<Vec<u8>>>>);
 impl OpaqueIds {
     /// Partitions of the opaque entitlements with this id. The first call scans all entitlement keys.
     fn partitions(&self, kv: &dyn Kv, id: &[u8]) -> Result<Vec<Vec<u8>>> {
-        let map = match self.0.get() {
-            Some(map) => map,
-            None => {
-                let map = scan_opaque(kv)?;
-                self.0.get_or_init(|| map)
-            }
+        let map = if let Some(map) = self.0.get() {
+            map
+        } else {
+            let map = scan_opaque(kv)?;
+            self.0.get_or_init(|| map)
         };
         Ok(map.get(id).cloned().unwrap_or_default())
     }
@@ -40,7 +39,10 @@ fn scan_opaque(kv: &dyn Kv) -> Result<BTreeMap<Vec<u8>, Vec<Vec<u8>>>> {
         let partition = splice::entitlement_partition(key)?;
         let identity = EntitlementIdentity::decode(partition)?;
         if identity.form == IdForm::Opaque {
-            found.entry(identity.tail.into_owned()).or_default().push(partition.to_vec());
+            found
+                .entry(identity.tail.into_owned())
+                .or_default()
+                .push(partition.to_vec());
         }
     }
     Ok(found)
@@ -56,7 +58,10 @@ fn entitlements_with_id(
     match bare_id::entitlement_candidates(id) {
         Candidates::Some(candidates) => {
             for candidate in candidates {
-                if kv.get(&Key::Entitlement(candidate.clone()).to_vec())?.is_some() {
+                if kv
+                    .get(&Key::Entitlement(candidate.clone()).to_vec())?
+                    .is_some()
+                {
                     found.push(candidate.into_owned());
                 }
             }
@@ -102,10 +107,16 @@ pub(super) fn entitlement(
 ) -> Result<Option<EntitlementIdentity<'static>>> {
     if let Some(resource) = &id.resource {
         let identity = on_resource(resource, &id.id);
-        let present = kv.get(&Key::Entitlement(identity.clone()).to_vec())?.is_some();
+        let present = kv
+            .get(&Key::Entitlement(identity.clone()).to_vec())?
+            .is_some();
         return Ok(present.then_some(identity));
     }
-    exactly_one("entitlement", &id.id, entitlements_with_id(kv, opaque, &id.id)?)
+    exactly_one(
+        "entitlement",
+        &id.id,
+        entitlements_with_id(kv, opaque, &id.id)?,
+    )
 }
 
 /// The entitlement whose *grants* a reference names: its row need not exist, if grants of it do.
@@ -117,11 +128,19 @@ pub(super) fn entitlement_of_grants(
     if let Some(resource) = &id.resource {
         return Ok(Some(on_resource(resource, &id.id)));
     }
-    if let Some(row) = exactly_one("entitlement", &id.id, entitlements_with_id(kv, opaque, &id.id)?)? {
+    if let Some(row) = exactly_one(
+        "entitlement",
+        &id.id,
+        entitlements_with_id(kv, opaque, &id.id)?,
+    )? {
         return Ok(Some(row));
     }
     let Candidates::Some(candidates) = bare_id::entitlement_candidates(&id.id) else {
-        return Err(ambiguous("entitlement", &id.id, "it has too many colons to be looked up"));
+        return Err(ambiguous(
+            "entitlement",
+            &id.id,
+            "it has too many colons to be looked up",
+        ));
     };
     let mut with_grants = Vec::new();
     for candidate in candidates {
@@ -208,6 +227,9 @@ fn exactly_one<T>(kind: &str, id: &str, mut found: Vec<T>) -> Result<Option<T>> 
 }
 
 fn ambiguous(kind: &str, id: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Ambiguous, format!("{kind} id is ambiguous: {why}: id=`{id}`"))
-        .with_hint("name the entitlement together with its resource")
+    Error::new(
+        ErrorKind::Ambiguous,
+        format!("{kind} id is ambiguous: {why}: id=`{id}`"),
+    )
+    .with_hint("name the entitlement together with its resource")
 }

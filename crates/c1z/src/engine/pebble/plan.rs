@@ -45,9 +45,15 @@ impl KeyTest {
     /// Whether a grant with these halves passes.
     pub(super) fn passes(&self, partition: &[u8], principal: &[u8]) -> bool {
         partition.starts_with(&self.partition_prefix)
-            && self.principal.as_deref().is_none_or(|wanted| wanted == principal)
+            && self
+                .principal
+                .as_deref()
+                .is_none_or(|wanted| wanted == principal)
             && (self.principal_prefixes.is_empty()
-                || self.principal_prefixes.iter().any(|prefix| principal.starts_with(prefix)))
+                || self
+                    .principal_prefixes
+                    .iter()
+                    .any(|prefix| principal.starts_with(prefix)))
     }
 
     /// Whether every grant passes.
@@ -72,7 +78,10 @@ pub(super) fn plan(
     index_complete: bool,
 ) -> Plan {
     let Some(types) = principal_types(filter) else {
-        return Plan { source: Source::Nothing, test: KeyTest::default() };
+        return Plan {
+            source: Source::Nothing,
+            test: KeyTest::default(),
+        };
     };
     let test = KeyTest {
         partition_prefix: Vec::new(),
@@ -80,14 +89,19 @@ pub(super) fn plan(
         principal_prefixes: types.iter().map(|kind| component_prefix(&[kind])).collect(),
     };
     let Some(resource) = entitlement_scope(filter) else {
-        return Plan { source: Source::Nothing, test };
+        return Plan {
+            source: Source::Nothing,
+            test,
+        };
     };
     let source = source(filter, entitlement, &resource, &types, index_complete);
     let test = match &source {
         Source::Point(_) => KeyTest::default(),
-        Source::ByPrincipal(_) => KeyTest { partition_prefix: component_prefix(&resource), ..test },
-        // A scan by entitlement tests the resource too, in case both were given and disagree.
-        _ => KeyTest { partition_prefix: component_prefix(&resource), ..test },
+        // Tested even where the range implies it: an entitlement and a resource that disagree pass nothing.
+        _ => KeyTest {
+            partition_prefix: component_prefix(&resource),
+            ..test
+        },
     };
     Plan { source, test }
 }
@@ -110,7 +124,10 @@ fn source(
     }
     match &filter.principal {
         Some(principal) if index_complete => {
-            let mut components = vec![principal.resource_type.as_bytes(), principal.resource.as_bytes()];
+            let mut components = vec![
+                principal.resource_type.as_bytes(),
+                principal.resource.as_bytes(),
+            ];
             components.extend(resource.iter().map(|part| part.as_bytes()));
             Source::ByPrincipal(vec![KeyRange::of_components(
                 Family::GrantByPrincipal,
@@ -122,7 +139,10 @@ fn source(
             Source::Primary(vec![KeyRange::of_components(Family::Grant, &components)])
         }
         None if !types.is_empty() && index_complete => Source::ByPrincipal(
-            types.iter().map(|kind| prefix::grants_for_type(kind.as_bytes())).collect(),
+            types
+                .iter()
+                .map(|kind| prefix::grants_for_type(kind.as_bytes()))
+                .collect(),
         ),
         None if types.is_empty() && filter.needs_expansion == Some(true) => {
             Source::NeedsExpansion(Family::GrantNeedsExpansion.range())
@@ -138,9 +158,18 @@ fn consistent(
     resource: &[&str],
     types: &[&str],
 ) -> bool {
-    let own = [entitlement.resource_type.as_ref(), entitlement.resource.as_ref()];
-    let on_resource = resource.iter().zip(own).all(|(wanted, own)| wanted.as_bytes() == own);
-    let principal_type = filter.principal.as_ref().map(|principal| principal.resource_type.as_str());
+    let own = [
+        entitlement.resource_type.as_ref(),
+        entitlement.resource.as_ref(),
+    ];
+    let on_resource = resource
+        .iter()
+        .zip(own)
+        .all(|(wanted, own)| wanted.as_bytes() == own);
+    let principal_type = filter
+        .principal
+        .as_ref()
+        .map(|principal| principal.resource_type.as_str());
     let of_type = types.is_empty() || principal_type.is_some_and(|kind| types.contains(&kind));
     on_resource && of_type
 }
@@ -148,7 +177,11 @@ fn consistent(
 /// The principal types that can pass, sorted and distinct; empty: any; none: no type can.
 fn principal_types(filter: &GrantFilter) -> Option<Vec<&str>> {
     let one = filter.principal_resource_type.as_str();
-    let mut types: Vec<&str> = filter.principal_resource_types.iter().map(String::as_str).collect();
+    let mut types: Vec<&str> = filter
+        .principal_resource_types
+        .iter()
+        .map(String::as_str)
+        .collect();
     types.sort_unstable();
     types.dedup();
     match (one.is_empty(), types.is_empty()) {
@@ -184,7 +217,10 @@ fn component_prefix(components: &[&str]) -> Vec<u8> {
 
 fn encode_ref(id: &ResourceRef) -> Vec<u8> {
     let mut bytes = Vec::new();
-    tuple::encode_into(&mut bytes, [id.resource_type.as_bytes(), id.resource.as_bytes()]);
+    tuple::encode_into(
+        &mut bytes,
+        [id.resource_type.as_bytes(), id.resource.as_bytes()],
+    );
     bytes
 }
 

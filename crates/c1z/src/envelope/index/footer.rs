@@ -25,22 +25,22 @@ pub(crate) const FOOTER_LEN: usize = 28;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Footer {
     /// Where the index starts in the file.
-    pub(crate) index_offset: u64,
+    pub(crate) offset: u64,
     /// Length of the index in bytes.
-    pub(crate) index_len: u32,
+    pub(crate) len: u32,
     /// XXH64 of the index bytes.
-    pub(crate) index_xxh64: u64,
+    pub(crate) xxh64: u64,
 }
 
 impl Footer {
-    /// The footer of `index`, which starts at `index_offset`; `None` if it is too long to be read.
-    pub(crate) fn of(index: &[u8], index_offset: u64) -> Option<Self> {
-        let index_len = u32::try_from(index.len()).ok()?;
-        let fits = u64::from(index_len) <= INDEX_LEN_MAX;
+    /// The footer of `index`, which starts at `offset`; `None` if it is too long to be read.
+    pub(crate) fn of(index: &[u8], offset: u64) -> Option<Self> {
+        let len = u32::try_from(index.len()).ok()?;
+        let fits = u64::from(len) <= INDEX_LEN_MAX;
         fits.then(|| Self {
-            index_offset,
-            index_len,
-            index_xxh64: xxh64(index, 0),
+            offset,
+            len,
+            xxh64: xxh64(index, 0),
         })
     }
 
@@ -88,19 +88,19 @@ impl Footer {
             ));
         }
         let footer = Self {
-            index_offset: u64::from_be_bytes([o0, o1, o2, o3, o4, o5, o6, o7]),
-            index_len: u32::from_be_bytes([l0, l1, l2, l3]),
-            index_xxh64: u64::from_be_bytes([h0, h1, h2, h3, h4, h5, h6, h7]),
+            offset: u64::from_be_bytes([o0, o1, o2, o3, o4, o5, o6, o7]),
+            len: u32::from_be_bytes([l0, l1, l2, l3]),
+            xxh64: u64::from_be_bytes([h0, h1, h2, h3, h4, h5, h6, h7]),
         };
-        let len = u64::from(footer.index_len);
+        let len = u64::from(footer.len);
         if len > INDEX_LEN_MAX {
             let expected = format!("index_length of at most {INDEX_LEN_MAX}");
             return Err(fault::corrupt(STRUCTURE, at + 8, expected, len));
         }
-        let end = footer.index_offset.checked_add(len);
-        if footer.index_offset < payload_start || end != Some(at) {
+        let end = footer.offset.checked_add(len);
+        if footer.offset < payload_start || end != Some(at) {
             let expected = format!("an index inside {payload_start}..{at} that ends at {at}");
-            let found = format!("{len} bytes at {}", footer.index_offset);
+            let found = format!("{len} bytes at {}", footer.offset);
             return Err(fault::corrupt(STRUCTURE, at, expected, found));
         }
         Ok(footer)
@@ -108,21 +108,16 @@ impl Footer {
 
     /// The range of the index in the file.
     pub(crate) fn index(&self) -> Range<u64> {
-        self.index_offset..self.index_offset + u64::from(self.index_len)
+        self.offset..self.offset + u64::from(self.len)
     }
 
     /// Verifies the hash of the index bytes.
     pub(crate) fn check_index(&self, index: &[u8]) -> Result<()> {
         let found = xxh64(index, 0);
-        if found != self.index_xxh64 {
-            let expected = format!("XXH64 {:016x}", self.index_xxh64);
+        if found != self.xxh64 {
+            let expected = format!("XXH64 {:016x}", self.xxh64);
             let found = format!("{found:016x}");
-            return Err(fault::corrupt(
-                "frame index",
-                self.index_offset,
-                expected,
-                found,
-            ));
+            return Err(fault::corrupt("frame index", self.offset, expected, found));
         }
         Ok(())
     }
@@ -130,9 +125,9 @@ impl Footer {
     /// The bytes that end the file.
     pub(crate) fn encode(&self) -> [u8; FOOTER_LEN] {
         let mut out = Vec::with_capacity(FOOTER_LEN);
-        out.extend_from_slice(&self.index_offset.to_be_bytes());
-        out.extend_from_slice(&self.index_len.to_be_bytes());
-        out.extend_from_slice(&self.index_xxh64.to_be_bytes());
+        out.extend_from_slice(&self.offset.to_be_bytes());
+        out.extend_from_slice(&self.len.to_be_bytes());
+        out.extend_from_slice(&self.xxh64.to_be_bytes());
         out.extend_from_slice(&MAGIC);
         std::array::from_fn(|i| out.get(i).copied().unwrap_or_default())
     }

@@ -102,11 +102,11 @@ impl PayloadFs {
         context.limits.check_window("zstd window", window)?;
         let indexed = index_pass(&context, range.clone(), window)?;
         check(&indexed.files, 0, &context.limits)?;
-        let content = indexed.content(&context, range, window);
+        let archive = indexed.content(&context, range, window);
         let entries = indexed
             .files
             .into_iter()
-            .map(|file| Entry::inside(file.name, file.len, content.clone(), file.offset));
+            .map(|file| Entry::inside(file.name, file.len, archive.clone(), file.offset));
         let entries = entries.collect();
         Ok(Self::new(context, entries))
     }
@@ -120,7 +120,10 @@ fn check(files: &[TarFile], base: u64, limits: &Limits) -> Result<()> {
     let names = files.iter().map(|file| file.name.as_str());
     let mut sorted: Vec<_> = names.clone().collect();
     sorted.sort_unstable();
-    if let Some([twice, _]) = sorted.array_windows().find(|[a, b]| a == b) {
+    if let Some([twice, _]) = sorted
+        .windows(2)
+        .find(|pair| matches!(pair, [a, b] if a == b))
+    {
         return Err(fault::corrupt(
             STRUCTURE,
             base,

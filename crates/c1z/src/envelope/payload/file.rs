@@ -107,13 +107,13 @@ impl Entry {
         match &self.place {
             Place::Inside { content, offset } => Ok((content.clone(), *offset)),
             Place::Indexed { id, entry, content } => {
-                let mut content = lock(content);
-                if let Some(content) = &*content {
-                    return Ok((content.clone(), 0));
+                let mut decided = lock(content);
+                if let Some(before) = &*decided {
+                    return Ok((before.clone(), 0));
                 }
-                let decided = indexed::content(context, *id, entry, self.cluster.clone())?;
-                *content = Some(decided.clone());
-                Ok((decided, 0))
+                let now = indexed::content(context, *id, entry, self.cluster.as_ref())?;
+                *decided = Some(now.clone());
+                Ok((now, 0))
             }
         }
     }
@@ -124,26 +124,28 @@ impl Entry {
 pub(super) struct PayloadFile {
     context: Arc<Context>,
     entry: Arc<Entry>,
-    content: Content,
+    bytes: Content,
     offset: u64,
 }
 
 impl PayloadFile {
     /// Opens `entry`. An empty file is verified here: nothing will ever be read from it.
     pub(super) fn open(context: Arc<Context>, entry: Arc<Entry>) -> Result<Self> {
-        let opened = entry.content(&context).and_then(|(content, offset)| {
-            if let (0, Content::Framed(framed)) = (entry.len, &content) {
+        let opened = entry.content(&context).and_then(|(bytes, offset)| {
+            if let (0, Content::Framed(framed)) = (entry.len, &bytes) {
                 framed.check_all(&context)?;
             }
-            Ok((content, offset))
+            Ok((bytes, offset))
         });
-        let (content, offset) = opened.map_err(|e| in_entry(&context, &entry.name, e))?;
-        Ok(Self {
-            context,
-            entry,
-            content,
-            offset,
-        })
+        match opened {
+            Ok((bytes, offset)) => Ok(Self {
+                context,
+                entry,
+                bytes,
+                offset,
+            }),
+            Err(error) => Err(in_entry(&context, &entry.name, error)),
+        }
     }
 }
 
@@ -155,7 +157,7 @@ impl ReadFile for PayloadFile {
         let n = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
         let buf = buf.get_mut(..n).unwrap_or_default();
         if n > 0 {
-            self.content
+            self.bytes
                 .read_at(&self.context, self.offset + offset, buf)
                 .map_err(|e| fault::into_io(in_entry(&self.context, &self.entry.name, e)))?;
         }

@@ -7,7 +7,7 @@ use super::super::decode::{decode, wrong_hash};
 use super::super::fault;
 use super::super::hash::RunningHash;
 use super::super::index::FrameSpan;
-use super::super::source::lock;
+use super::super::source::{copy_front, lock};
 use super::Context;
 use super::cache::{Bytes, FrameKey};
 use crate::Result;
@@ -87,8 +87,7 @@ impl Framed {
             let bytes = self.unit(context, unit)?;
             let start = self.starts.get(unit).map_or(0, |start| start.raw);
             let from = usize::try_from(offset - start).unwrap_or(usize::MAX);
-            let found = bytes.get(from..).unwrap_or_default();
-            let n = found.len().min(rest.len());
+            let n = copy_front(rest, bytes.get(from..).unwrap_or_default());
             if n == 0 {
                 return Err(fault::corrupt(
                     "payload read",
@@ -96,9 +95,6 @@ impl Framed {
                     "bytes of the file",
                     "its end",
                 ));
-            }
-            for (to, from) in rest.iter_mut().zip(found) {
-                *to = *from;
             }
             filled += n;
             offset += n as u64;

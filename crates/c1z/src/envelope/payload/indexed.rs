@@ -88,7 +88,7 @@ pub(super) fn content(
     context: &Context,
     id: u32,
     entry: &IndexEntry,
-    cluster: Option<Range<u64>>,
+    cluster: Option<&Range<u64>>,
 ) -> Result<Content> {
     context
         .limits
@@ -97,25 +97,25 @@ pub(super) fn content(
         compressed_len: entry.compressed_len,
         raw_len: entry.raw_len,
     };
-    let framed = |spans: &[FrameSpan]| {
+    let serve = |spans: &[FrameSpan]| {
         let framed = Framed::new(id, entry.frame_offset, spans, Some(entry.raw_xxh64));
-        Content::Framed(Arc::new(framed.in_cluster(cluster.clone())))
+        Content::Framed(Arc::new(framed.in_cluster(cluster.cloned())))
     };
     if let Some(table) = usable(
         context,
         entry.seek_table.as_ref().map(|t| t.frames.as_slice()),
     ) {
-        return Ok(framed(table));
+        return Ok(serve(table));
     }
     if entry.raw_len <= context.whole_max() {
-        return Ok(framed(&[whole]));
+        return Ok(serve(&[whole]));
     }
     let header = first_header(&context.source, &entry.frames())?;
     if header.is_none_or(|header| header.content_len != Some(entry.raw_len)) {
-        let frames = walk(&context.source, entry.frames())?;
-        if let Some(frames) = usable(context, frames.as_deref()) {
+        let walked = walk(&context.source, entry.frames())?;
+        if let Some(frames) = usable(context, walked.as_deref()) {
             check_sum(entry, frames)?;
-            return Ok(framed(frames));
+            return Ok(serve(frames));
         }
     }
     let window = header.map_or(0, |header| header.window);

@@ -16,7 +16,7 @@ use super::super::counters::Counters;
 use super::super::decode::{RangeDecoder, read_step, stream, wrong_hash, wrong_len};
 use super::super::fault;
 use super::super::hash::RunningHash;
-use super::super::source::lock;
+use super::super::source::{copy_front, lock};
 use super::Context;
 use super::cache::FrameKey;
 use crate::Result;
@@ -158,11 +158,7 @@ impl Running {
                 continue;
             }
             let from = usize::try_from(offset - self.recent_start).unwrap_or(usize::MAX);
-            let found = self.recent.get(from..).unwrap_or_default();
-            let n = found.len().min(rest.len());
-            for (to, from) in rest.iter_mut().zip(found) {
-                *to = *from;
-            }
+            let n = copy_front(rest, self.recent.get(from..).unwrap_or_default());
             filled += n;
             offset += n as u64;
         }

@@ -1,5 +1,6 @@
 //! Verification of a whole payload, front to back, outside the cache.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -84,7 +85,11 @@ fn verify_indexed(context: &Context, entry: &IndexEntry, buf: &mut [u8]) -> Resu
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn read_all(context: &Arc<Context>, entry: &Arc<Entry>, buf: &mut [u8]) -> Result<()> {

@@ -54,8 +54,9 @@ pub fn publish<T>(
     existing: Existing,
     write: impl FnOnce(&mut dyn Write) -> Result<T>,
 ) -> Result<T> {
+    let name = file_name(target)?;
     check_target(fs, target, existing)?;
-    let temporary = temporary_path(entropy, target)?;
+    let temporary = temporary_path(entropy, target, name)?;
     let written = write_temporary(fs, &temporary, write);
     let placed = written.and_then(|value| {
         place(fs, &temporary, target, existing)?;
@@ -81,9 +82,7 @@ pub fn publish<T>(
 /// Refuses early what would be refused in the end, before the work is done.
 fn check_target(fs: &dyn Fs, target: &Path, existing: Existing) -> Result<()> {
     match fs.metadata(target) {
-        Ok(found) if found.is_dir => {
-            Err(Error::invalid("target is a folder").in_file(target))
-        }
+        Ok(found) if found.is_dir => Err(Error::invalid("target is a folder").in_file(target)),
         Ok(_) if existing == Existing::Keep => Err(already_exists(target)),
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -97,11 +96,12 @@ fn already_exists(target: &Path) -> Error {
         .with_hint("choose another path, or ask for the file to be replaced")
 }
 
-fn temporary_path(entropy: &dyn Entropy, target: &Path) -> Result<PathBuf> {
+fn file_name(target: &Path) -> Result<&str> {
     let name = target.file_name().and_then(|name| name.to_str());
-    let Some(name) = name else {
-        return Err(Error::invalid("target has no file name in UTF-8").in_file(target));
-    };
+    name.ok_or_else(|| Error::invalid("target has no file name in UTF-8").in_file(target))
+}
+
+fn temporary_path(entropy: &dyn Entropy, target: &Path, name: &str) -> Result<PathBuf> {
     let mut random = [0; 8];
     let drawn = entropy.fill(&mut random);
     drawn.map_err(|e| Error::io("draw a temporary name", target, e).artifact_unusable())?;
@@ -120,7 +120,8 @@ fn write_temporary<T>(
     let file = file.map_err(|e| created(temporary, e))?;
     let mut sink = FileSink::new(file);
     let value = write(&mut sink)?;
-    sink.finish().map_err(|e| fault::from_io("write", temporary, e))?;
+    sink.finish()
+        .map_err(|e| fault::from_io("write", temporary, e))?;
     Ok(value)
 }
 
@@ -157,7 +158,10 @@ fn place(fs: &dyn Fs, temporary: &Path, target: &Path, existing: Existing) -> Re
 
 /// File systems without hard links; there the check and the rename leave a moment between them.
 fn cannot_link(e: &io::Error) -> bool {
-    matches!(e.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+    matches!(
+        e.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied
+    )
 }
 
 /// After the file has its name. Errors from here on are not about an unusable artifact.

@@ -16,7 +16,10 @@ pub(super) struct FileSink {
 
 impl FileSink {
     pub(super) fn new(file: Box<dyn WriteFile>) -> Self {
-        Self { file, buffer: Vec::new() }
+        Self {
+            file,
+            buffer: Vec::new(),
+        }
     }
 
     /// Writes what is buffered and makes all of it durable.
@@ -50,6 +53,8 @@ impl Write for FileSink {
 
 impl fmt::Debug for FileSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileSink").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("FileSink")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }

@@ -32,13 +32,15 @@ fn untar(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut reader = TarReader::new(Bytes(archive), 0);
     let mut files = Vec::new();
     while let Some(file) = reader.next_file().unwrap() {
-        let (from, len) = (file.offset as usize, file.len as usize);
-        files.push((file.name, archive[from..from + len].to_vec()));
+        files.push((
+            file.name,
+            slice(archive, file.offset..file.offset + file.len).to_vec(),
+        ));
     }
     files
 }
 
-const ENCODINGS: [(&str, PayloadEncoding); 3] = [
+const NAMES: [(&str, PayloadEncoding); 3] = [
     ("v3.indexed_zstd.c1z", PayloadEncoding::IndexedZstd),
     ("v3.tar.c1z", PayloadEncoding::Tar),
     ("v3.tar_zstd.c1z", PayloadEncoding::TarZstd),
@@ -53,7 +55,7 @@ fn the_three_payloads_hold_the_raw_directory() {
         };
         let expected = untar(&read_all(&OsFs, raw));
         assert!(expected.len() >= 6, "{case}");
-        for (name, encoding) in ENCODINGS {
+        for (name, encoding) in NAMES {
             let Some(path) = has(&case, name) else {
                 continue;
             };
@@ -81,7 +83,7 @@ fn manifests_say_what_the_reference_printed() {
             continue;
         };
         let printed: Value = serde_json::from_slice(&read_all(&OsFs, printed)).unwrap();
-        let names = ENCODINGS
+        let names = NAMES
             .iter()
             .map(|(name, _)| *name)
             .chain(["v3.pebble2.c1z"]);

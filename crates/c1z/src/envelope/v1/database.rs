@@ -5,6 +5,7 @@ use std::io;
 
 use shingle::vfs::ReadFile;
 
+use super::super::source::copy_front;
 use crate::Result;
 use crate::budget::{MemoryBudget, Reservation};
 
@@ -67,13 +68,9 @@ impl ReadFile for V1Database {
         let mut filled = 0;
         for chunk in self.chunks.iter().skip(offset / CHUNK_LEN) {
             let rest = buf.get_mut(filled..).unwrap_or_default();
-            let found = chunk.get(from..).unwrap_or_default();
-            let n = found.len().min(rest.len());
+            let n = copy_front(rest, chunk.get(from..).unwrap_or_default());
             if n == 0 {
                 break;
-            }
-            for (to, byte) in rest.iter_mut().zip(found) {
-                *to = *byte;
             }
             filled += n;
             from = 0;

@@ -66,9 +66,9 @@ pub(in super::super) fn write_frame(
         drop(sink.sink.finish().map_err(cannot_write)?);
         match checker.join() {
             Ok(Ok((hash, decoded))) if (hash, decoded) == (expected, len) => Ok(()),
-            Ok(Ok((_, decoded))) => Err(mismatch(format!("decoded=`{decoded}` expected=`{len}`"))),
-            Ok(Err(error)) => Err(mismatch(String::new()).with_source(error)),
-            Err(_) => Err(mismatch("the checking decoder panicked".to_owned())),
+            Ok(Ok((_, decoded))) => Err(mismatch(&format!("decoded=`{decoded}` expected=`{len}`"))),
+            Ok(Err(error)) => Err(mismatch("").with_source(error)),
+            Err(_) => Err(mismatch("the checking decoder panicked")),
         }
     })
 }
@@ -117,7 +117,7 @@ pub(in super::super) fn cannot_write(error: io::Error) -> Error {
 }
 
 /// What was compressed does not decode to what it was made from.
-pub(super) fn mismatch(detail: String) -> Error {
+pub(super) fn mismatch(detail: &str) -> Error {
     let message = format!("compressed data does not decode to its source {detail}");
     Error::new(ErrorKind::Internal, message.trim_end().to_owned())
         .with_hint("nothing was published; please report this with the input")

@@ -149,9 +149,9 @@ impl Codec {
         let decoded = self
             .decompressor
             .decompress_exact(&frame, raw.len(), &mut self.decoded);
-        decoded.map_err(|e| mismatch(String::new()).with_source(e))?;
+        decoded.map_err(|e| mismatch("").with_source(e))?;
         if self.decoded != raw {
-            return Err(mismatch(format!("bytes=`{}`", raw.len())));
+            return Err(mismatch(&format!("bytes=`{}`", raw.len())));
         }
         Ok(frame)
     }

@@ -130,7 +130,10 @@ fn check_entries(entries: &[NewEntry]) -> Result<()> {
     for entry in entries {
         check_name("payload", 0, entry.name.as_bytes()).map_err(invalid)?;
     }
-    if let Some([twice, _]) = entries.array_windows().find(|[a, b]| a.name == b.name) {
+    if let Some([twice, _]) = entries
+        .windows(2)
+        .find(|pair| matches!(pair, [a, b] if a.name == b.name))
+    {
         let name = twice.name.escape_debug();
         return Err(Error::invalid(format!(
             "payload file is given twice name=`{name}`"

@@ -36,7 +36,7 @@ pub(super) fn in_order<J: Send, D: Send, S>(
         }
         drop(results);
         let mut sent = 0_u64;
-        let mut send = |n: usize| {
+        let mut hand_out = |n: usize| {
             for job in jobs.by_ref().take(n) {
                 // Nobody listens only when all threads panicked, which `receive` reports.
                 let _ = to_do.send((sent, job));
@@ -46,7 +46,7 @@ pub(super) fn in_order<J: Send, D: Send, S>(
         };
         let mut early = BTreeMap::new();
         let mut next = 0;
-        while next < send(if next == 0 { 2 * threads.max(1) } else { 1 }) {
+        while next < hand_out(if next == 0 { 2 * threads.max(1) } else { 1 }) {
             take(receive(&done, &mut early, next)?)?;
             next += 1;
         }

@@ -5,6 +5,7 @@
 //! bytes from a message, [`GrantView`] borrows from stored bytes and writes message bytes. [`fold`]
 //! joins two rows that have one identity (`c1z3-keyspace` §4.2, §5.2, §5.3, §5.6).
 
+mod build;
 mod encode;
 mod fold;
 mod sources;

@@ -6,15 +6,12 @@
 
 use std::borrow::Cow;
 
-use c1z_proto::connector::v2::Grant;
-
+use super::StoredExpansion;
 use super::sources::{self, Sources};
-use super::{StoredExpansion, concatenated_id};
 use crate::Result;
 use crate::engine::types::Timestamp;
 use crate::keyspace::GrantIdentity;
-use crate::record::annotation::{self, Expansion};
-use crate::record::message;
+use crate::record::annotation;
 use crate::record::timestamp::Stored;
 use crate::record::wire::{self, Field, Fields, Value};
 
@@ -163,11 +160,25 @@ impl<'a> GrantView<'a> {
 
     /// The public id: the stored one, or entitlement, principal type and principal joined by `:`.
     pub fn id(&self) -> Cow<'a, str> {
+        if !self.external_id.is_empty() {
+            return Cow::Borrowed(self.external_id);
+        }
+        let mut id = String::new();
+        self.push_id(&mut id);
+        Cow::Owned(id)
+    }
+
+    /// Appends the public id.
+    pub(super) fn push_id(&self, out: &mut String) {
         match (self.entitlement, self.principal) {
-            (Some(entitlement), Some(principal)) if self.external_id.is_empty() => Cow::Owned(
-                concatenated_id(entitlement.id, principal.resource_type, principal.resource),
-            ),
-            _ => Cow::Borrowed(self.external_id),
+            (Some(entitlement), Some(principal)) if self.external_id.is_empty() => {
+                out.push_str(entitlement.id);
+                for part in [principal.resource_type, principal.resource] {
+                    out.push(':');
+                    out.push_str(part);
+                }
+            }
+            _ => out.push_str(self.external_id),
         }
     }
 
@@ -216,15 +227,6 @@ impl<'a> GrantView<'a> {
     /// Whether source keys ascend strictly, as they do in canonical records.
     pub fn sources_ascend(&self) -> bool {
         self.sources.ascending
-    }
-
-    /// The whole message, as [`super::from_record`] gives it.
-    ///
-    /// # Errors
-    /// None for a view that was parsed, save for limits of the message decoder.
-    pub fn to_message(&self, expansion: Expansion) -> Result<Grant> {
-        let record = message::decode(STRUCTURE, self.record)?;
-        Ok(super::from_record(record, expansion))
     }
 }
 

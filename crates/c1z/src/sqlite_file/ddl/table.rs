@@ -1,7 +1,7 @@
 //! `CREATE TABLE`: columns in order, the rowid alias, defaults, and the keys that make automatic
 //! indexes.
 
-use super::super::value::Value;
+use super::super::value::{Value, whole};
 use super::BINARY;
 use super::parser::{Parsed, Parser};
 use super::token::Token;
@@ -510,14 +510,4 @@ fn convert(value: Value<'static>, affinity: Affinity) -> Value<'static> {
         }
         _ => value,
     }
-}
-
-/// The integer that equals `real`, if there is one.
-fn whole(real: f64) -> Option<i64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a result that differs is dropped"
-    )]
-    let integer = real as i64;
-    (Value::Integer(integer).compare(&Value::Real(real)).is_eq()).then_some(integer)
 }

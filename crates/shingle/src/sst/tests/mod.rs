@@ -69,6 +69,9 @@ fn golden_entries(case: &str) -> Entries {
             "SET" => Kind::Set,
             "DEL" => Kind::Delete,
             "MERGE" => Kind::Merge,
+            "SINGLEDEL" => Kind::SingleDelete,
+            "SETWITHDEL" => Kind::SetWithDelete,
+            "DELSIZED" => Kind::DeleteSized,
             "RANGEDEL" => {
                 entries.ranges.push(RangeTombstone {
                     start: bytes("range_del_start_hex"),

@@ -1,0 +1,142 @@
+//! Reading v3 files: one sync in one Pebble database, keyed by structure (`c1z3-keyspace`).
+//!
+//! [`PebbleSource`] offers the rows; [`super::contract::Contract`] makes the reading contract of them. What the stamps
+//! and markers of a database allow is decided once, when it is opened: an index that is known to be incomplete is not
+//! used, half-built digests count as absent, and both are said in a warning.
+
+mod digests;
+mod kv;
+mod legacy;
+mod lookup;
+mod plan;
+mod rows;
+mod sessions;
+mod snapshot;
+
+use std::sync::Arc;
+
+use shingle::db::Database;
+
+use self::kv::Kv;
+use self::lookup::OpaqueIds;
+use super::reader::Metadata;
+use super::source::{Cursor, Source, SyncSnapshot};
+use super::types::{SyncId, SyncRun};
+use crate::Result;
+use crate::budget::MemoryBudget;
+use crate::keyspace::{Key, MetadataKey, prefix, stamp};
+use crate::record::sync_run;
+
+/// The rows of a v3 database.
+#[derive(Debug)]
+pub(crate) struct PebbleSource {
+    metadata: Metadata,
+    kv: Arc<dyn Kv>,
+    /// None: the database holds no sync run.
+    sync: Option<Arc<Shared>>,
+}
+
+/// What all snapshots of the one sync share.
+#[derive(Debug)]
+struct Shared {
+    kv: Arc<dyn Kv>,
+    run: SyncRun,
+    opaque: OpaqueIds,
+    /// Whether the index by principal holds every grant.
+    index_complete: bool,
+    /// Whether digests, where present, are exact.
+    digests_usable: bool,
+}
+
+impl PebbleSource {
+    /// Opens a database for reading; the second value says what a user should know about it.
+    ///
+    /// A database in the layout of mid-2026 is re-keyed in memory, within `budget`.
+    pub(crate) fn open(
+        database: Database,
+        metadata: Metadata,
+        budget: &MemoryBudget,
+    ) -> Result<(Self, Vec<String>)> {
+        let kv: Arc<dyn Kv> = Arc::new(database);
+        let get = |key: MetadataKey<'_>| kv.get(&key.to_vec());
+        let version = get(MetadataKey::KeyspaceVersion)?;
+        let id_format = get(MetadataKey::GrantIdFormat)?;
+        let has_rows = kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some();
+        let mut warnings = Vec::new();
+        let kv = match stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)? {
+            stamp::Layout::Current => kv,
+            stamp::Layout::ExternalId => legacy::rekey(kv.as_ref(), budget, &mut warnings)?,
+        };
+        let sync = Shared::open(&kv, &mut warnings)?.map(Arc::new);
+        Ok((Self { metadata, kv, sync }, warnings))
+    }
+}
+
+impl Shared {
+    fn open(kv: &Arc<dyn Kv>, warnings: &mut Vec<String>) -> Result<Option<Self>> {
+        let Some(value) = kv.get(&Key::SyncRun.to_vec())? else {
+            return Ok(None);
+        };
+        let mut run = sync_run::decode(&value)?;
+        run.stats = digests::recorded_stats(kv.as_ref(), &run.id)?;
+        let marked = |key: MetadataKey<'_>| Ok::<_, crate::Error>(kv.get(&key.to_vec())?.is_some());
+        let index_complete = !marked(MetadataKey::GrantIndexPending)?;
+        if !index_complete {
+            warnings.push(
+                "the index of grants by principal is incomplete (the sync was not finished); \
+                 reads by principal scan all grants"
+                    .to_owned(),
+            );
+        }
+        let digests_usable = !marked(MetadataKey::DigestBuildPending)?;
+        if !digests_usable {
+            warnings.push("the grant digests are half built and are not used".to_owned());
+        }
+        let opaque = OpaqueIds::default();
+        Ok(Some(Self {
+            kv: Arc::clone(kv),
+            run,
+            opaque,
+            index_complete,
+            digests_usable,
+        }))
+    }
+}
+
+impl Source for PebbleSource {
+    fn metadata(&self) -> Metadata {
+        self.metadata.clone()
+    }
+
+    fn sync_runs(&self) -> Result<Vec<SyncRun>> {
+        Ok(self.sync.iter().map(|sync| sync.run.clone()).collect())
+    }
+
+    fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {
+        match &self.sync {
+            Some(shared) if shared.run.id == *sync => {
+                Ok(Box::new(snapshot::Snapshot(Arc::clone(shared))))
+            }
+            _ => Err(crate::Error::not_found(format!(
+                "sync not found: sync_id=`{sync}`"
+            ))),
+        }
+    }
+
+    fn session_get(&self, sync: &SyncId, key: &str) -> Result<Option<Vec<u8>>> {
+        sessions::get(self.kv.as_ref(), sync, key)
+    }
+
+    fn session_entries(
+        &self,
+        sync: &SyncId,
+        prefix: &str,
+        from: &str,
+    ) -> Result<Cursor<(String, Vec<u8>)>> {
+        Ok(sessions::entries(&self.kv, sync, prefix, from))
+    }
+
+    fn size_on_disk(&self) -> Result<u64> {
+        Ok(self.kv.size_on_disk())
+    }
+}

@@ -1,0 +1,159 @@
+//! Opening a file for reading: identify it, make its rows reachable, and answer by the contract.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use shingle::db::{Database, ReadOptions};
+use shingle::vfs::{Clock, Fs, OsClock, OsFs};
+
+use crate::budget::MemoryBudget;
+use crate::engine::contract::Contract;
+use crate::engine::pebble::PebbleSource;
+use crate::engine::reader::Metadata;
+use crate::engine::types::SyncId;
+use crate::engine::{Profile, Reader};
+use crate::envelope::{self, EnvelopeFile, V3File};
+use crate::{Error, ErrorKind, Result};
+
+/// How a file is opened for reading. The default suits users: our own decisions, 256 MiB of memory, limits from the
+/// environment variables that the Go implementation reads (`c1z-envelope` §4.2).
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Where files are.
+    pub fs: Arc<dyn Fs>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Whose answers to give where the Go engines disagree.
+    pub profile: Profile,
+    /// Memory for caches and decoded frames.
+    pub budget: MemoryBudget,
+    /// Limits on what a file may decode to.
+    pub limits: envelope::LimitOptions,
+    /// Environment variables that limit decoding.
+    pub variables: envelope::Variables,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            fs: Arc::new(OsFs),
+            clock: Arc::new(OsClock),
+            profile: Profile::default(),
+            budget: MemoryBudget::default(),
+            limits: envelope::LimitOptions::default(),
+            variables: envelope::Variables::from_lookup(|name| std::env::var(name).ok()),
+        }
+    }
+}
+
+/// An opened file. Reading only; the file is never written and nothing is unpacked to disk.
+pub struct Store {
+    path: PathBuf,
+    contract: Contract<PebbleSource>,
+    file: Box<V3File>,
+    database: Database,
+    warnings: Vec<String>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.path.display())
+    }
+}
+
+/// Opens a file for reading with the default options.
+///
+/// ```
+/// # fn main() -> c1z::Result<()> {
+/// use c1z::engine::{GrantFilter, Reader, Scope};
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden/basic/v3.indexed_zstd.c1z");
+/// let store = c1z::open(path)?;
+/// for row in store.reader().stream_grants(&Scope::Default, &GrantFilter::default())? {
+///     println!("{}", row?.grant.id);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn open(path: impl AsRef<Path>) -> Result<Store> {
+    open_with(path, &OpenOptions::default())
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// `NotFound` for a missing or empty file, `InvalidArgument` for a file of another kind, `DataLoss` for a damaged one,
+/// `FormatNewer`, `FormatOlder` or `Unsupported` for one that this build does not read; each names the file and the place.
+///
+/// # Complexity
+/// At most six positioned reads and the decoding of the frames they hold, whatever the file's size.
+pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store> {
+    let path = path.as_ref();
+    Store::open(path, options).map_err(|error| error.in_file(path))
+}
+
+impl Store {
+    fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let envelope_options = envelope::OpenOptions {
+            limits: options.limits,
+            variables: options.variables.clone(),
+            payload: envelope::PayloadOptions::new(options.budget.clone()),
+        };
+        let file = match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
+            EnvelopeFile::V3(file) => file,
+            EnvelopeFile::V1(_) => {
+                return Err(Error::new(
+                    ErrorKind::EngineNotAvailable,
+                    "v1 files (SQLite) are not read by this version",
+                ));
+            }
+        };
+        let payload = file.payload()?;
+        let database = Database::open_sealed(payload, Path::new(""), ReadOptions::default())?;
+        let metadata = Metadata {
+            engine: "pebble",
+            format: "v3",
+            payload_encoding: file.encoding().as_str(),
+        };
+        let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
+        let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
+        Ok(Self {
+            path: path.to_owned(),
+            contract,
+            file,
+            database,
+            warnings,
+        })
+    }
+
+    /// Reads of the file.
+    pub fn reader(&self) -> &dyn Reader {
+        &self.contract
+    }
+
+    /// Pins reads that name no sync to this one, or unpins them.
+    pub fn view(&self, sync: Option<&SyncId>) -> Result<()> {
+        self.contract.view(sync)
+    }
+
+    /// What a user should know about the file before trusting an answer.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The path that was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The envelope, for tools.
+    pub fn envelope(&self) -> &V3File {
+        &self.file
+    }
+
+    /// The database inside, for tools.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+}
