@@ -6,6 +6,7 @@
 //! and names it.
 
 pub mod batch;
+pub mod bulk;
 pub mod cache;
 mod checksum;
 mod codec;

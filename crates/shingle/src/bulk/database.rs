@@ -1,0 +1,255 @@
+//! Sections into a database: tables get their numbers, then come OPTIONS, MANIFEST and markers
+//! (`pebble-ondisk` §6.1).
+//!
+//! All tables are in the last level, every row has sequence number 0. The manifest marker is written
+//! last and everything it leads to is durable before it, so that a crash leaves no database or the
+//! whole one. A build that fails removes what it made.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::options::BulkOptions;
+use super::run::meta_of;
+use super::scratch::{Scratch, TempFile};
+use super::section::{Section, SectionWriter, Settings, out_of_order};
+use crate::key::SeqNo;
+use crate::manifest::marker::{self, Mark};
+use crate::manifest::{self, FileName, FileNumber, FormatVersion, Level, TableMeta};
+use crate::options_file;
+use crate::sst::CompressionPool;
+use crate::version::Version;
+use crate::vfs::{Fs, MemFs};
+use crate::{Error, Result};
+
+const MANIFEST: FileNumber = FileNumber(1);
+const OPTIONS: FileNumber = FileNumber(2);
+const FIRST_TABLE: u64 = 3;
+
+/// A database that is being written, section by section. Sections may be written on threads of their
+/// own.
+#[derive(Debug)]
+pub struct DatabaseWriter {
+    settings: Arc<Settings>,
+}
+
+/// A database that was written.
+#[derive(Clone, Debug)]
+pub struct BuiltDatabase {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its tables, in order of keys; all are in the last level.
+    pub tables: Vec<TableMeta>,
+    /// Names of all files that belong to it, with their lengths in bytes, sorted bytewise.
+    pub files: Vec<(String, u64)>,
+    /// Number of rows.
+    pub rows: u64,
+    /// Bytes of all keys and values.
+    pub raw_bytes: u64,
+}
+
+impl DatabaseWriter {
+    /// Starts a database in `dir`, which is created if it does not exist.
+    ///
+    /// # Errors
+    /// `Invalid` for a directory that holds files of a database, and for options out of range; `Io`
+    /// from the file system.
+    pub fn create(fs: Arc<dyn Fs>, dir: impl Into<PathBuf>, options: BulkOptions) -> Result<Self> {
+        let dir = dir.into();
+        check_options(&options)?;
+        fs.create_dir_all(&dir)
+            .map_err(|e| Error::io("create the directory", &dir, e))?;
+        check_vacant(&*fs, &dir)?;
+        let pool = match options.threads {
+            0 | 1 => None,
+            threads => Some(Arc::new(CompressionPool::new(threads)?)),
+        };
+        let scratch = Scratch::new(fs, dir);
+        Ok(Self {
+            settings: Arc::new(Settings {
+                scratch,
+                options,
+                pool,
+            }),
+        })
+    }
+
+    /// The directory for temporary files, which is the database's own.
+    pub fn scratch(&self) -> &Scratch {
+        &self.settings.scratch
+    }
+
+    /// Begins a section.
+    pub fn section(&self) -> SectionWriter {
+        SectionWriter::new(Arc::clone(&self.settings))
+    }
+
+    /// Makes the database of `sections`, which may come in any order.
+    ///
+    /// # Errors
+    /// `Invalid` when two sections overlap; failures of the file system. Then nothing is left in the
+    /// directory but what could not be removed.
+    pub fn finish(self, sections: Vec<Section>) -> Result<BuiltDatabase> {
+        let settings = &*self.settings;
+        let mut rows = 0;
+        let mut finished = Vec::new();
+        for section in sections {
+            rows += section.rows();
+            finished.extend(section.tables);
+        }
+        let mut files = Vec::new();
+        let mut tables = Vec::new();
+        let mut raw_bytes = 0;
+        for table in finished {
+            raw_bytes += table.summary.contents.key_len + table.summary.contents.value_len;
+            tables.push(meta_of(&table.summary, FileNumber(0))?);
+            files.push(table.file);
+        }
+        let mut numbered: Vec<_> = tables.into_iter().zip(files).collect();
+        numbered.sort_by(|(a, _), (b, _)| a.smallest.cmp(&b.smallest));
+        for ((table, file), number) in numbered.iter_mut().zip(FIRST_TABLE..) {
+            table.number = FileNumber(number);
+            let name = FileName::Table(table.number).to_string();
+            file.rename(settings.scratch.dir().join(name))?;
+        }
+        let (tables, files): (Vec<_>, Vec<_>) = numbered.into_iter().unzip();
+        let small = Small::write(settings, &version_of(&tables)?)?;
+        let files = settle(settings, files, small)?;
+        Ok(BuiltDatabase {
+            dir: settings.scratch.dir().to_owned(),
+            tables,
+            files,
+            rows,
+            raw_bytes,
+        })
+    }
+}
+
+fn check_options(options: &BulkOptions) -> Result<()> {
+    let pairs = options.sections.iter().zip(options.sections.iter().skip(1));
+    if let Some((a, b)) = pairs.into_iter().find(|(a, b)| a >= b) {
+        return Err(out_of_order(a, b));
+    }
+    if options.table_bytes == 0 {
+        return Err(Error::invalid("length of tables is 0"));
+    }
+    Ok(())
+}
+
+/// Refuses a directory that holds files of a database: names would be taken.
+fn check_vacant(fs: &dyn Fs, dir: &Path) -> Result<()> {
+    let names = fs.list(dir).map_err(|e| Error::io("list", dir, e))?;
+    for name in names {
+        if !matches!(
+            FileName::parse(&name),
+            FileName::Temporary(_) | FileName::Other(_) | FileName::Lock
+        ) {
+            let message = format!("directory holds a database name=`{name}`");
+            return Err(Error::invalid(message).in_file(dir));
+        }
+    }
+    Ok(())
+}
+
+/// The version that has `tables` in its last level.
+fn version_of(tables: &[TableMeta]) -> Result<Version> {
+    let next_file = FileNumber(FIRST_TABLE + tables.len() as u64);
+    let mut version = Version::new(FileNumber(0), next_file, SeqNo(0), BTreeMap::new());
+    let tables = tables.iter().map(|table| Arc::new(table.clone()));
+    version.set_level(Level::L6, tables.collect())?;
+    Ok(version)
+}
+
+/// OPTIONS, MANIFEST and markers; removed when this goes unless they are kept.
+struct Small {
+    files: Vec<TempFile>,
+}
+
+impl Small {
+    /// Writes them: durable and in order, or as plain files.
+    fn write(settings: &Settings, version: &Version) -> Result<Self> {
+        let (fs, dir) = (settings.scratch.fs(), settings.scratch.dir());
+        // Markers come first in the list and so are the first to go.
+        let mut small = Self { files: Vec::new() };
+        if settings.options.sync {
+            let written = write_small(fs, dir, version);
+            small.adopt(settings);
+            written?;
+            return Ok(small);
+        }
+        let made = MemFs::new();
+        write_small(&made, Path::new(""), version)?;
+        let written = copy_files(&made, fs, dir);
+        small.adopt(settings);
+        written?;
+        Ok(small)
+    }
+
+    /// Takes charge of whatever was written.
+    fn adopt(&mut self, settings: &Settings) {
+        let (fs, dir) = (settings.scratch.fs(), settings.scratch.dir());
+        let names = fs.list(dir).unwrap_or_default();
+        let mut names: Vec<_> = names.into_iter().filter(|name| is_small(name)).collect();
+        names.sort_by_key(|name| !name.starts_with("marker."));
+        for name in names {
+            let path = dir.join(name);
+            self.files.push(TempFile::adopt(&settings.scratch, path));
+        }
+    }
+}
+
+fn is_small(name: &str) -> bool {
+    matches!(
+        FileName::parse(name),
+        FileName::Marker(_) | FileName::Manifest(_) | FileName::Options(_)
+    )
+}
+
+fn write_small(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<()> {
+    let path = dir.join(FileName::Options(OPTIONS).to_string());
+    let text = options_file::render(FormatVersion::NEWEST);
+    write_file(fs, &path, text.as_bytes(), true)?;
+    manifest::Writer::create(fs, dir, MANIFEST, version)?;
+    marker::set(fs, dir, &Mark::FormatVersion(FormatVersion::NEWEST))?;
+    marker::set(fs, dir, &Mark::Manifest(MANIFEST))
+}
+
+fn write_file(fs: &dyn Fs, path: &Path, bytes: &[u8], sync: bool) -> Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = fs.create_new(path)?;
+        file.write_all(bytes)?;
+        if sync { file.sync() } else { Ok(()) }
+    };
+    write().map_err(|e| Error::io("write", path, e))
+}
+
+fn copy_files(from: &MemFs, to: &dyn Fs, dir: &Path) -> Result<()> {
+    let cannot_copy = |e| Error::io("copy", dir, e);
+    for name in from.list(Path::new("")).map_err(cannot_copy)? {
+        let bytes = from.read(&name).map_err(cannot_copy)?;
+        write_file(to, &dir.join(&name), &bytes, false)?;
+    }
+    Ok(())
+}
+
+/// Makes the names durable and lists the files, which from then on stay.
+fn settle(settings: &Settings, tables: Vec<TempFile>, small: Small) -> Result<Vec<(String, u64)>> {
+    let (fs, dir) = (settings.scratch.fs(), settings.scratch.dir());
+    let mut listed = Vec::new();
+    for file in small.files.iter().chain(&tables) {
+        let path = file.path();
+        let found = fs
+            .metadata(path)
+            .map_err(|e| Error::io("look up", path, e))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        listed.push((name.into_owned(), found.len));
+    }
+    if settings.options.sync {
+        fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+    }
+    listed.sort_unstable();
+    small.files.into_iter().for_each(TempFile::keep);
+    tables.into_iter().for_each(TempFile::keep);
+    Ok(listed)
+}

@@ -1,0 +1,106 @@
+//! Temporary files of a build, in the directory that is being built.
+//!
+//! Their names end in `.dbtmp`, which means nothing to a database. A file removes itself when it is
+//! dropped, however the build ends; what a failing file system keeps is in nobody's way, since names
+//! that exist are passed over.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::vfs::{Fs, ReadFile, WriteFile};
+use crate::{Error, Result};
+
+/// A directory for temporary files. Clones share the names that were given.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    fs: Arc<dyn Fs>,
+    dir: PathBuf,
+    next: Arc<AtomicU64>,
+}
+
+impl Scratch {
+    /// Temporary files in `dir`, which exists.
+    pub fn new(fs: Arc<dyn Fs>, dir: impl Into<PathBuf>) -> Self {
+        Self {
+            fs,
+            dir: dir.into(),
+            next: Arc::default(),
+        }
+    }
+
+    /// The file system.
+    pub(super) fn fs(&self) -> &dyn Fs {
+        &*self.fs
+    }
+
+    /// The directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Creates a file.
+    pub(super) fn create(&self) -> Result<(TempFile, Box<dyn WriteFile>)> {
+        loop {
+            let n = self.next.fetch_add(1, Ordering::Relaxed);
+            let path = self.dir.join(format!("bulk-{n:06}.dbtmp"));
+            match self.fs.create_new(&path) {
+                Ok(file) => {
+                    let fs = Arc::clone(&self.fs);
+                    return Ok((TempFile { fs, path }, file));
+                }
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("create a temporary file", &path, e)),
+            }
+        }
+    }
+}
+
+/// A temporary file; removed when dropped.
+#[derive(Debug)]
+pub(super) struct TempFile {
+    fs: Arc<dyn Fs>,
+    path: PathBuf,
+}
+
+impl TempFile {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn open(&self) -> Result<Arc<dyn ReadFile>> {
+        self.fs
+            .open(&self.path)
+            .map_err(|e| Error::io("open", &self.path, e))
+    }
+
+    /// A file that exists and shall be removed if the build fails.
+    pub(super) fn adopt(scratch: &Scratch, path: PathBuf) -> Self {
+        let fs = Arc::clone(&scratch.fs);
+        Self { fs, path }
+    }
+
+    /// Gives the file another name.
+    pub(super) fn rename(&mut self, name: PathBuf) -> Result<()> {
+        self.fs
+            .rename(&self.path, &name)
+            .map_err(|e| Error::io("rename a table to", &name, e))?;
+        self.path = name;
+        Ok(())
+    }
+
+    /// The file stays.
+    pub(super) fn keep(mut self) {
+        self.path = PathBuf::new();
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // Nobody can be told, and the next attempt passes the name over.
+            let _ = self.fs.remove_file(&self.path);
+        }
+    }
+}

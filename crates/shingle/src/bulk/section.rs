@@ -1,0 +1,204 @@
+//! Sorted rows into tables of about one length.
+//!
+//! Where a table ends is decided by the rows alone: by their own length times the compression that
+//! the table before it reached. The length of the file so far would be exact, but which blocks are
+//! compressed already depends on the threads.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::options::BulkOptions;
+use super::scratch::{Scratch, TempFile};
+use crate::cache::Cache;
+use crate::key::{Kind, SeqNo, Trailer};
+use crate::sst::{CompressionPool, Table, TableOptions, TableSummary, TableWriter, WriterOptions};
+use crate::{Error, ErrorKind, Result};
+
+/// The trailer of every row: the bottommost version.
+const TRAILER: Trailer = Trailer::new(SeqNo(0), Kind::Set);
+/// Rows are taken to compress to one in so many before a table has told better.
+const RATIO_FIRST: u64 = 2;
+/// Most that compression is counted on: tables of rows that are all alike still end somewhere.
+const RATIO_MAX: u64 = 16;
+
+/// What the sections of one database share.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) scratch: Scratch,
+    pub(super) options: BulkOptions,
+    pub(super) pool: Option<Arc<CompressionPool>>,
+}
+
+impl Settings {
+    fn writer_options(&self) -> WriterOptions {
+        let options = &self.options;
+        WriterOptions {
+            block_len: options.block_len,
+            index_block_len: options.index_block_len,
+            compression: options.compression,
+            last_level: true,
+            pool: self.pool.clone(),
+            verify: options.verify,
+            sync: options.sync,
+            ..WriterOptions::default()
+        }
+    }
+}
+
+/// A table that is finished but has no number yet.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) file: TempFile,
+    pub(super) summary: TableSummary,
+}
+
+/// The tables of one section, in order. They are removed when this goes unless they joined a
+/// database.
+#[derive(Debug, Default)]
+pub struct Section {
+    pub(super) tables: Vec<Finished>,
+    rows: u64,
+}
+
+impl Section {
+    /// Rows in the section.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Key of the last row.
+    pub(super) fn last_key(&self) -> Option<&[u8]> {
+        let (_, last) = self.tables.last()?.summary.bounds.as_ref()?;
+        Some(&last.user)
+    }
+}
+
+/// Writes the tables of one section. Rows come in ascending order of keys.
+#[derive(Debug)]
+pub struct SectionWriter {
+    settings: Arc<Settings>,
+    open: Option<Box<Open>>,
+    /// Bytes of keys and values at which a table ends.
+    raw_len_max: u64,
+    section: Section,
+}
+
+/// The table that is being written.
+#[derive(Debug)]
+struct Open {
+    file: TempFile,
+    table: TableWriter,
+    raw_len: u64,
+}
+
+impl SectionWriter {
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        let raw_len_max = settings.options.table_bytes.saturating_mul(RATIO_FIRST);
+        Self {
+            settings,
+            open: None,
+            raw_len_max,
+            section: Section::default(),
+        }
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// `Invalid` when its key does not come after that of the row before; failures of the file
+    /// system; `Corrupt` when a finished table does not hold what went in.
+    ///
+    /// # Complexity
+    /// O(key + value), and the encoding of blocks and tables that became full.
+    #[inline]
+    pub fn add(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.raw_len >= self.raw_len_max)
+        {
+            self.close()?;
+        }
+        let open = match &mut self.open {
+            Some(open) => open,
+            None => self.begin(key)?,
+        };
+        open.table.add(key, TRAILER, value)?;
+        open.raw_len += (key.len() + value.len()) as u64;
+        self.section.rows += 1;
+        Ok(())
+    }
+
+    /// Begins a table whose first key is `key`.
+    fn begin(&mut self, key: &[u8]) -> Result<&mut Open> {
+        if let Some(last) = self.section.last_key().filter(|last| *last >= key) {
+            return Err(out_of_order(last, key));
+        }
+        let (file, sink) = self.settings.scratch.create()?;
+        let table = TableWriter::new(sink, file.path(), self.settings.writer_options())?;
+        Ok(self.open.insert(Box::new(Open {
+            file,
+            table,
+            raw_len: 0,
+        })))
+    }
+
+    /// Ends the table that is open.
+    fn close(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        let summary = open.table.finish()?;
+        if self.settings.options.verify {
+            verify(&open.file, &summary)?;
+        }
+        let ratio = |len: u64| len.saturating_mul(open.raw_len) / summary.file_len.max(1);
+        let table_bytes = self.settings.options.table_bytes;
+        self.raw_len_max =
+            ratio(table_bytes).clamp(table_bytes, table_bytes.saturating_mul(RATIO_MAX));
+        let file = open.file;
+        self.section.tables.push(Finished { file, summary });
+        Ok(())
+    }
+
+    /// Ends the section.
+    ///
+    /// # Errors
+    /// As [`SectionWriter::add`].
+    pub fn finish(mut self) -> Result<Section> {
+        self.close()?;
+        Ok(self.section)
+    }
+}
+
+pub(super) fn out_of_order(before: &[u8], after: &[u8]) -> Error {
+    Error::invalid(format!(
+        "rows are out of order key=`{}` last_key=`{}`",
+        after.escape_ascii(),
+        before.escape_ascii()
+    ))
+}
+
+/// Reads a finished table back and compares it with what went in.
+fn verify(file: &TempFile, summary: &TableSummary) -> Result<()> {
+    let opened = file.open()?;
+    if opened.len() != summary.file_len {
+        return Err(Error::new(
+            ErrorKind::Internal,
+            format!(
+                "table has another length than was written expected=`{}` found=`{}`",
+                summary.file_len,
+                opened.len()
+            ),
+        )
+        .in_file(file.path()));
+    }
+    let options = TableOptions {
+        cache: Arc::new(Cache::new(0)),
+        ..TableOptions::default()
+    };
+    let path = PathBuf::from(file.path());
+    let table = Arc::new(Table::open(opened, path, &options)?);
+    let found = table.verify().map_err(|e| e.in_file(file.path()))?;
+    summary.check(&found).map_err(|e| e.in_file(file.path()))
+}
