@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shingle::db::{Database, ReadOptions};
+use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
-use crate::budget::MemoryBudget;
+use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
 use crate::engine::pebble::PebbleSource;
 use crate::engine::reader::Metadata;
@@ -55,6 +56,23 @@ pub struct Store {
     file: Option<Box<V3File>>,
     database: Database,
     warnings: Vec<String>,
+    _cache_share: Reservation,
+}
+
+/// The most bytes that decoded blocks are kept in; half of the budget, if that is less. Point reads and reads by way of
+/// an index come back to the same blocks; scans pass the cache by.
+const BLOCK_CACHE_BYTES_MAX: u64 = 128 << 20;
+
+fn read_options(cache_bytes: u64) -> ReadOptions {
+    let cache = BlockCache::new(usize::try_from(cache_bytes).unwrap_or(usize::MAX));
+    let table = TableOptions {
+        cache: Arc::new(cache),
+        ..TableOptions::default()
+    };
+    ReadOptions {
+        table,
+        ..ReadOptions::default()
+    }
 }
 
 impl fmt::Debug for Store {
@@ -126,7 +144,11 @@ impl Store {
         dir: &Path,
         options: &OpenOptions,
     ) -> Result<Self> {
-        let database = Database::open_sealed(fs, dir, ReadOptions::default())?;
+        let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
+        let cache_share = options
+            .budget
+            .reserve(cache_bytes, "cache of decoded blocks")?;
+        let database = Database::open_sealed(fs, dir, read_options(cache_bytes))?;
         let (format, payload_encoding) = file
             .as_ref()
             .map_or(("", ""), |file| ("v3", file.encoding().as_str()));
@@ -143,6 +165,7 @@ impl Store {
             file,
             database,
             warnings,
+            _cache_share: cache_share,
         })
     }
 
