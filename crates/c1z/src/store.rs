@@ -51,7 +51,8 @@ impl Default for OpenOptions {
 pub struct Store {
     path: PathBuf,
     contract: Contract<PebbleSource>,
-    file: Arc<V3File>,
+    /// None: the path is a database directory.
+    file: Option<Box<V3File>>,
     database: Database,
     warnings: Vec<String>,
 }
@@ -80,7 +81,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store> {
     open_with(path, &OpenOptions::default())
 }
 
-/// Opens a file for reading.
+/// Opens a file, or the directory of a database that a v3 file would hold, for reading.
 ///
 /// # Errors
 /// `NotFound` for a missing or empty file, `InvalidArgument` for a file of another kind, `DataLoss` for a damaged one,
@@ -95,13 +96,17 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store>
 
 impl Store {
     fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        if options.fs.metadata(path).is_ok_and(|found| found.is_dir) {
+            let fs = Arc::clone(&options.fs);
+            return Self::open_database(path, None, fs, path, options);
+        }
         let envelope_options = envelope::OpenOptions {
-            limits: options.limits.clone(),
+            limits: options.limits,
             variables: options.variables.clone(),
             payload: envelope::PayloadOptions::new(options.budget.clone()),
         };
         let file = match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
-            EnvelopeFile::V3(file) => Arc::new(file),
+            EnvelopeFile::V3(file) => file,
             EnvelopeFile::V1(_) => {
                 return Err(Error::new(
                     ErrorKind::EngineNotAvailable,
@@ -110,11 +115,25 @@ impl Store {
             }
         };
         let payload = file.payload()?;
-        let database = Database::open_sealed(payload, Path::new(""), ReadOptions::default())?;
+        Self::open_database(path, Some(file), payload, Path::new(""), options)
+    }
+
+    /// Opens the database in `dir` of `fs`, which is what lies at `path`.
+    fn open_database(
+        path: &Path,
+        file: Option<Box<V3File>>,
+        fs: Arc<dyn Fs>,
+        dir: &Path,
+        options: &OpenOptions,
+    ) -> Result<Self> {
+        let database = Database::open_sealed(fs, dir, ReadOptions::default())?;
+        let (format, payload_encoding) = file
+            .as_ref()
+            .map_or(("", ""), |file| ("v3", file.encoding().as_str()));
         let metadata = Metadata {
             engine: "pebble",
-            format: "v3",
-            payload_encoding: file.encoding().as_str(),
+            format,
+            payload_encoding,
         };
         let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
@@ -147,9 +166,9 @@ impl Store {
         &self.path
     }
 
-    /// The envelope, for tools.
-    pub fn envelope(&self) -> &V3File {
-        &self.file
+    /// The envelope, for tools; none for a database directory.
+    pub fn envelope(&self) -> Option<&V3File> {
+        self.file.as_deref()
     }
 
     /// The database inside, for tools.

@@ -6,10 +6,12 @@
 //! retention, diff).
 
 #![expect(
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test that meets unexpected data must stop"
+    reason = "a test that meets unexpected data must stop, and says what it compared"
 )]
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use c1z::engine::model::{Model, ModelOptions};
@@ -178,11 +180,13 @@ fn compare(which: &str, identity: Identity, profile: Profile, order: Order) {
         let report: CheckReport = check_reader(&model, &dump, profile, &options);
         report.fill(&mut table, &case.name);
         if !report.is_clean() {
-            wrong.push_str(&format!(
-                "== {} ({which})\n{}",
+            let _ = write!(
+                wrong,
+                "== {} ({which})
+{}",
                 case.name,
                 report.render(20)
-            ));
+            );
         }
         compared += 1;
     }

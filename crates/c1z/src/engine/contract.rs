@@ -45,11 +45,6 @@ impl<S: Source> Contract<S> {
         }
     }
 
-    /// The source itself, for what goes beyond the contract.
-    pub(crate) fn source(&self) -> &S {
-        &self.source
-    }
-
     /// Pins reads to a sync, or unpins them (`store-contract` §2.2, D15).
     pub(crate) fn view(&self, id: Option<&SyncId>) -> Result<()> {
         if let Some(id) = id {

@@ -113,14 +113,16 @@ pub(super) fn wrong_hash(offset: u64, expected: u64, found: u64) -> Error {
 
 /// An error of the codec over a range that starts at `base` of the file.
 pub(super) fn zstd_error(error: shingle::Error, base: u64) -> Error {
-    let error = error.at(base);
-    let cap = error.kind() == shingle::ErrorKind::Exhausted;
-    let error = Error::from(error);
-    match error.kind() {
-        ErrorKind::DataLoss => error.with_hint("restore the file from a copy, or sync again"),
-        _ if cap => error.with_hint(format!(
+    let over_window = error.kind() == shingle::ErrorKind::Exhausted;
+    let error = Error::from(error.at(base));
+    if over_window {
+        let message = format!("{error} variable=`{VAR_WINDOW_MAX}`");
+        return Error::new(ErrorKind::ResourceExhausted, message).with_hint(format!(
             "if the file is trusted, raise the cap with `{VAR_WINDOW_MAX}` (in MiB)"
-        )),
+        ));
+    }
+    match error.kind() {
+        ErrorKind::DataLoss => error.with_hint(fault::HINT_DAMAGED),
         _ => error,
     }
 }

@@ -10,7 +10,7 @@ use std::io;
 use crate::{Error, ErrorKind};
 
 /// What a user can do about damage.
-const HINT_DAMAGED: &str = "restore the file from a copy, or sync again";
+pub(super) const HINT_DAMAGED: &str = "restore the file from a copy, or sync again";
 
 /// The bytes of `structure` at file offset `offset` contradict the format.
 pub(super) fn corrupt(

@@ -9,10 +9,13 @@
 mod counters;
 mod decode;
 mod fault;
+#[doc(hidden)]
+pub mod fuzz;
 mod hash;
 mod head;
 mod identify;
 mod index;
+mod inspect;
 mod limits;
 mod manifest;
 mod open;
@@ -26,6 +29,7 @@ mod write;
 
 pub use counters::ReadCounters;
 pub use identify::{Format, MAGIC_LEN, MAGIC_V1, MAGIC_V3, identify};
+pub use inspect::FrameInfo;
 pub use limits::{
     DECODED_MAX_DEFAULT, LimitOptions, Limits, VAR_DECODED_MAX, VAR_FAIL_FAST_OFF, VAR_WINDOW_MAX,
     Variables, WINDOW_MAX_DEFAULT,

@@ -107,7 +107,7 @@ pub struct V3File {
     engine: EngineName,
     encoding: PayloadEncoding,
     payload: Range<u64>,
-    index: Option<(Footer, FrameIndex)>,
+    pub(super) index: Option<(Footer, FrameIndex)>,
     fs: OnceLock<Arc<PayloadFs>>,
 }
 

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod key;
 pub mod metadata;
 pub mod prefix;
+mod show;
 pub mod splice;
 pub mod stamp;
 pub mod tuple;

@@ -26,7 +26,7 @@ impl DataBlock {
         }
     }
 
-    /// Number of rows, at least one.
+    /// Number of rows; 0 only in row-oriented tables without points.
     #[inline]
     pub(super) fn rows(&self) -> usize {
         match self {

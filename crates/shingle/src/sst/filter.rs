@@ -1,7 +1,8 @@
 //! Table-level Bloom filters in the format of LevelDB's built-in policy (`pebble-ondisk` §3.10).
 //!
 //! The block is `lines` cache lines of 64 bytes, the number of probes (u8), the number of lines
-//! (u32). All probes of a key fall into one line.
+//! (u32). All probes of a key fall into one line. The filter of a table without points is an empty
+//! block.
 
 use crate::{Error, Result};
 
@@ -25,9 +26,16 @@ impl Filter {
     /// Takes the bytes of a filter block.
     pub(super) fn decode(mut block: Vec<u8>) -> Result<Self> {
         let len = block.len();
+        if len == 0 {
+            return Ok(Self {
+                lines: block,
+                probes: 0,
+                count: 0,
+            });
+        }
         let footer = block.last_chunk::<FOOTER_LEN>().copied();
         let Some([probes, c0, c1, c2, c3]) = footer else {
-            return Err(Error::corrupt(STRUCTURE, 0, "at least 5 bytes", len));
+            return Err(Error::corrupt(STRUCTURE, 0, "5 bytes or none", len));
         };
         let count = u32::from_le_bytes([c0, c1, c2, c3]);
         if (count as usize).checked_mul(LINE_LEN) != Some(len - FOOTER_LEN) {
@@ -88,7 +96,7 @@ impl FilterBuilder {
     /// The filter block.
     pub(super) fn finish(self) -> Vec<u8> {
         if self.hashes.is_empty() {
-            return vec![0; FOOTER_LEN];
+            return Vec::new();
         }
         let bits = self.hashes.len() as u64 * u64::from(self.bits_per_key);
         // An odd number of lines makes more bits of the hash choose the line.
@@ -168,5 +176,6 @@ mod tests {
         (block[64], block[65]) = (6, 1);
         assert!(!Filter::decode(block).unwrap().may_contain(b"key"));
         assert!(!Filter::decode(vec![0; 5]).unwrap().may_contain(b"key"));
+        assert!(!Filter::decode(Vec::new()).unwrap().may_contain(b"key"));
     }
 }

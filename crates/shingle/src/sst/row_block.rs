@@ -99,7 +99,7 @@ struct Row {
 }
 
 impl RowBlock {
-    /// Decodes the data block of a table in `format`.
+    /// Decodes the data block of a table in `format`. A table without points has an empty one.
     pub(super) fn decode(block: &[u8], format: TableFormat) -> Result<Self> {
         let mut this = Self {
             keys: Vec::new(),
@@ -110,9 +110,6 @@ impl RowBlock {
             let (user, trailer) = split_key(DATA, internal)?;
             this.push(user, trailer, value, format)
         })?;
-        if this.rows.is_empty() {
-            return Err(Error::corrupt(DATA, 0, "at least one row", 0));
-        }
         Ok(this)
     }
 
@@ -155,7 +152,7 @@ impl RowBlock {
         Ok(())
     }
 
-    /// Number of rows, at least one.
+    /// Number of rows.
     pub(super) fn rows(&self) -> usize {
         self.rows.len()
     }

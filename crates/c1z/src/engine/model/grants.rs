@@ -26,13 +26,13 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn matches(&self, grant: &v2::Grant) -> bool {
+    fn matches(&self, key: &Key, row: &Granted) -> bool {
         match self {
             Wanted::Any => true,
             Wanted::None => false,
-            Wanted::Key(key) => key::of_grant(Identity::Structural, grant).starts_with(key),
+            Wanted::Key(wanted) => key.starts_with(wanted),
             Wanted::Id(wanted) => {
-                let found = key::grant_entitlement(grant);
+                let found = &row.entitlement;
                 found.id == wanted.id
                     && (wanted.resource.is_none() || wanted.resource == found.resource)
             }
@@ -42,21 +42,20 @@ impl Wanted {
 
 impl Model {
     /// The grants that pass a filter, by key.
-    pub(super) fn grants_of(
+    pub(super) fn grants_of<'a>(
         &self,
-        records: &Records,
+        records: &'a Records,
         filter: &GrantFilter,
-    ) -> Result<Vec<(Key, GrantRow)>> {
+    ) -> Result<Vec<(&'a Key, &'a Row<Granted>)>> {
         check_grant_filter(filter)?;
         let wanted = match &filter.entitlement {
             Some(entitlement) => self.wanted(records, entitlement)?,
             None => Wanted::Any,
         };
         let rows = records.grants.iter();
-        let rows = rows
-            .filter(|(_, row)| wanted.matches(&row.record.grant) && passes(filter, &row.record));
+        let rows = rows.filter(|(key, row)| wanted.matches(key, &row.record));
         Ok(rows
-            .map(|(key, row)| (key.clone(), self.shown(row)))
+            .filter(|(_, row)| passes(filter, &row.record))
             .collect())
     }
 
@@ -92,12 +91,11 @@ impl Model {
             .map(|(key, _)| key.clone())
             .collect();
         if keys.is_empty() {
-            let grants = records.grants.values().map(|row| &row.record.grant);
+            let grants = records.grants.values().map(|row| &row.record.entitlement);
             keys = grants
-                .map(key::grant_entitlement)
                 .filter(|of| of.id == entitlement.id && is_derived(of))
                 .map(|of| {
-                    let resource = of.resource.unwrap_or_default();
+                    let resource = of.resource.clone().unwrap_or_default();
                     key::of_entitlement(Identity::Structural, &of.id, &resource)
                 })
                 .collect();
@@ -118,8 +116,8 @@ impl Model {
         let entitlement = self.wanted(records, &wanted.entitlement)?;
         let rows = records.grants.iter();
         Ok(rows
-            .filter(|(_, row)| entitlement.matches(&row.record.grant))
-            .filter(|(_, row)| key::grant_principal(&row.record.grant) == wanted.principal)
+            .filter(|(key, row)| entitlement.matches(key, &row.record))
+            .filter(|(_, row)| row.record.principal == wanted.principal)
             .collect())
     }
 }
@@ -155,8 +153,8 @@ pub(super) fn grant_of<'a>(
         .iter()
         .copied()
         .filter(|(_, row)| {
-            let entitlement = key::grant_entitlement(&row.record.grant);
-            let known = is_derived(&entitlement) || is_stored(records, &entitlement);
+            let entitlement = &row.record.entitlement;
+            let known = is_derived(entitlement) || is_stored(records, entitlement);
             known && key::concatenated_id(&row.record.grant) == id
         })
         .collect();
@@ -193,23 +191,19 @@ fn is_stored(records: &Records, entitlement: &EntitlementRef) -> bool {
 
 /// All conditions but the entitlement's.
 fn passes(filter: &GrantFilter, row: &Granted) -> bool {
-    let resource = key::grant_entitlement(&row.grant)
-        .resource
-        .unwrap_or_default();
-    let principal = key::grant_principal(&row.grant);
-    let any_or = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+    let on = row.entitlement.resource.as_ref();
+    let of_type = |wanted: &str, found: Option<&ResourceRef>| {
+        wanted.is_empty() || found.is_some_and(|found| found.resource_type == wanted)
+    };
     let types = &filter.principal_resource_types;
-    filter
-        .entitlement_resource
-        .as_ref()
-        .is_none_or(|wanted| *wanted == resource)
-        && any_or(&filter.entitlement_resource_type, &resource.resource_type)
+    (filter.entitlement_resource.is_none() || filter.entitlement_resource.as_ref() == on)
+        && of_type(&filter.entitlement_resource_type, on)
         && filter
             .principal
             .as_ref()
-            .is_none_or(|wanted| *wanted == principal)
-        && any_or(&filter.principal_resource_type, &principal.resource_type)
-        && (types.is_empty() || types.contains(&principal.resource_type))
+            .is_none_or(|wanted| *wanted == row.principal)
+        && of_type(&filter.principal_resource_type, Some(&row.principal))
+        && (types.is_empty() || types.contains(&row.principal.resource_type))
         && filter
             .needs_expansion
             .is_none_or(|wanted| wanted == row.needs_expansion)
@@ -234,10 +228,10 @@ fn check_ref(at: &str, id: Option<&ResourceRef>) -> Result<()> {
 }
 
 /// The resources that pass a filter, by key.
-pub(super) fn resources_of(
-    records: &Records,
+pub(super) fn resources_of<'a>(
+    records: &'a Records,
     filter: &ResourceFilter,
-) -> Result<Vec<(Key, v2::Resource)>> {
+) -> Result<Vec<(&'a Key, &'a Row<v2::Resource>)>> {
     check_ref("parent in the filter", filter.parent.as_ref())?;
     let passes = |row: &v2::Resource| {
         let id = key::resource_ref(row);
@@ -246,19 +240,15 @@ pub(super) fn resources_of(
         (filter.resource_type.is_empty() || filter.resource_type == id.resource_type)
             && (filter.parent.is_none() || filter.parent == parent)
     };
-    let rows = records
-        .resources
-        .iter()
-        .map(|(key, row)| (key, &row.record));
-    let rows = rows.filter(|(_, row)| passes(row));
-    Ok(rows.map(|(key, row)| (key.clone(), row.clone())).collect())
+    let rows = records.resources.iter();
+    Ok(rows.filter(|(_, row)| passes(&row.record)).collect())
 }
 
 /// The entitlements that pass a filter, by key.
-pub(super) fn entitlements_of(
-    records: &Records,
+pub(super) fn entitlements_of<'a>(
+    records: &'a Records,
     filter: &EntitlementFilter,
-) -> Result<Vec<(Key, v2::Entitlement)>> {
+) -> Result<Vec<(&'a Key, &'a Row<v2::Entitlement>)>> {
     check_ref("resource in the filter", filter.resource.as_ref())?;
     let passes = |row: &v2::Entitlement| {
         let resource = key::entitlement_resource(row);
@@ -267,10 +257,6 @@ pub(super) fn entitlements_of(
         wanted.is_none_or(|wanted| *wanted == resource)
             && (of_type.is_empty() || *of_type == resource.resource_type)
     };
-    let rows = records
-        .entitlements
-        .iter()
-        .map(|(key, row)| (key, &row.record));
-    let rows = rows.filter(|(_, row)| passes(row));
-    Ok(rows.map(|(key, row)| (key.clone(), row.clone())).collect())
+    let rows = records.entitlements.iter();
+    Ok(rows.filter(|(_, row)| passes(&row.record)).collect())
 }

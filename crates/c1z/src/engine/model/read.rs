@@ -9,7 +9,7 @@ use super::Model;
 use super::grants::{entitlement_of, entitlements_of, grant_of, one, resources_of};
 use super::key::{self, Key};
 use super::resolve::{finished_newest_first, latest_finished};
-use super::state::{Records, State};
+use super::state::{Granted, Records, Row, State, Stored};
 use super::stats;
 use super::token::Token;
 use crate::engine::reader::{
@@ -25,14 +25,14 @@ use crate::engine::{
 use crate::{Error, ErrorKind, Result};
 
 /// A list: its name and its filter, both in words.
-struct Listing<'a> {
-    operation: &'a str,
+struct Listing {
+    operation: &'static str,
     filter: String,
     fallback: Fallback,
 }
 
-impl<'a> Listing<'a> {
-    fn new(operation: &'a str, filter: impl std::fmt::Debug) -> Self {
+impl Listing {
+    fn new(operation: &'static str, filter: impl std::fmt::Debug) -> Self {
         Self {
             operation,
             filter: format!("{filter:?}"),
@@ -41,29 +41,59 @@ impl<'a> Listing<'a> {
     }
 }
 
-impl Model {
-    /// One page of a list over the rows of one sync.
-    fn list<T>(
+/// Where a page of a list begins: in which records, after which row.
+struct Place<'a> {
+    records: &'a Records,
+    listing: Listing,
+    sync: SyncId,
+    after: Option<Token>,
+}
+
+impl Place<'_> {
+    /// The rows of the page, shown, and the token of the rest.
+    fn cut<K: AsRef<[String]>, R, T>(
         &self,
-        scope: &Scope,
-        listing: &Listing<'_>,
         request: &PageRequest,
-        rows: impl FnOnce(&Records) -> Result<Vec<(Key, T)>>,
-    ) -> Result<Page<T>> {
-        let state = self.lock();
-        let token = match request.token.as_str() {
+        rows: Vec<(K, R)>,
+        show: impl Fn(R) -> T,
+    ) -> Page<T> {
+        cut(
+            &self.listing,
+            &self.sync,
+            self.after.as_ref(),
+            request,
+            rows,
+            show,
+        )
+    }
+}
+
+impl Model {
+    /// Finds the place of a page; none: the list is empty, because there is no sync to read.
+    fn place<'a>(
+        &self,
+        state: &'a State,
+        scope: &Scope,
+        listing: Listing,
+        request: &PageRequest,
+    ) -> Result<Option<Place<'a>>> {
+        let after = match request.token.as_str() {
             "" => None,
-            text => Some(made_by(Token::decode(text)?, listing)?),
+            text => Some(made_by(Token::decode(text)?, &listing)?),
         };
-        let sync = match &token {
+        let sync = match &after {
             Some(token) => sync_of(token, scope)?,
-            None => match self.resolve_in(&state, scope, listing.fallback)? {
+            None => match self.resolve_in(state, scope, listing.fallback)? {
                 Some(sync) => sync,
-                None => return Ok(Page::empty()),
+                None => return Ok(None),
             },
         };
-        let rows = rows(state.records(&sync)?)?;
-        Ok(cut(listing, &sync, rows, token.as_ref(), request))
+        Ok(Some(Place {
+            records: state.records(&sync)?,
+            listing,
+            sync,
+            after,
+        }))
     }
 
     /// The records that a point read is about.
@@ -95,7 +125,7 @@ impl Model {
 }
 
 /// A token of another list, or of the same list with another filter, is refused (D17).
-fn made_by(token: Token, listing: &Listing<'_>) -> Result<Token> {
+fn made_by(token: Token, listing: &Listing) -> Result<Token> {
     if token.operation == listing.operation && token.filter == listing.filter {
         return Ok(token);
     }
@@ -118,14 +148,15 @@ fn sync_of(token: &Token, scope: &Scope) -> Result<SyncId> {
 }
 
 /// The rows after a token, as many as asked for, and the token of the rest.
-fn cut<T>(
-    listing: &Listing<'_>,
+fn cut<K: AsRef<[String]>, R, T>(
+    listing: &Listing,
     sync: &SyncId,
-    mut rows: Vec<(Key, T)>,
     after: Option<&Token>,
     request: &PageRequest,
+    mut rows: Vec<(K, R)>,
+    show: impl Fn(R) -> T,
 ) -> Page<T> {
-    rows.retain(|(key, _)| after.is_none_or(|token| *key > token.last));
+    rows.retain(|(key, _)| after.is_none_or(|token| key.as_ref() > token.last.as_slice()));
     let more = rows.len() > request.rows();
     rows.truncate(request.rows());
     let mut page = Page::empty();
@@ -134,17 +165,22 @@ fn cut<T>(
             operation: listing.operation.to_owned(),
             sync: sync.as_str().to_owned(),
             filter: listing.filter.clone(),
-            last: last.clone(),
+            last: last.as_ref().to_vec(),
         };
         page.next_token = token.encode();
     }
-    page.rows = rows.into_iter().map(|(_, row)| row).collect();
+    page.rows = rows.into_iter().map(|(_, row)| show(row)).collect();
     page
 }
 
-/// The rows without their keys, as a stream.
-fn stream<T: Send + 'static>(rows: Vec<(Key, T)>) -> Rows<T> {
-    Box::new(rows.into_iter().map(|(_, row)| Ok(row)))
+fn record<T: Clone>(row: &Row<T>) -> T {
+    row.record.clone()
+}
+
+/// The rows, copied, as a stream.
+fn stream<R, T: Send + 'static>(rows: Vec<(&Key, R)>, show: impl Fn(R) -> T) -> Rows<T> {
+    let rows: Vec<T> = rows.into_iter().map(|(_, row)| show(row)).collect();
+    Box::new(rows.into_iter().map(Ok))
 }
 
 /// Each id once, in the order of first occurrence; what is missing is left out.
@@ -161,12 +197,6 @@ fn by_ids<I: Ord, T>(ids: &[I], get: impl Fn(&I) -> Result<Option<T>>) -> Result
 
 fn found<T>(kind: &str, id: &dyn std::fmt::Display, row: Option<T>) -> Result<T> {
     row.ok_or_else(|| Error::not_found(format!("{kind} not found: id=`{id}`")))
-}
-
-fn clones<T: Clone>(rows: &BTreeMap<Key, super::state::Row<T>>) -> Vec<(Key, T)> {
-    let rows = rows.iter();
-    rows.map(|(key, row)| (key.clone(), row.record.clone()))
-        .collect()
 }
 
 impl Reader for Model {
@@ -187,14 +217,16 @@ impl Reader for Model {
         let state = self.lock();
         // Numbers of equal width sort as text.
         let runs = state.runs.iter();
-        let rows = runs.map(|(number, run)| (vec![format!("{number:020}")], run.clone()));
+        let rows = runs.map(|(number, run)| ([format!("{number:020}")], run));
         let no_sync = SyncId::from_stored("");
+        let rows = rows.collect();
         Ok(cut(
             &listing,
             &no_sync,
-            rows.collect(),
             after.as_ref(),
             page,
+            rows,
+            SyncRun::clone,
         ))
     }
 
@@ -221,10 +253,13 @@ impl Reader for Model {
         scope: &Scope,
         page: &PageRequest,
     ) -> Result<Page<v2::ResourceType>> {
+        let state = self.lock();
         let listing = Listing::new("resource types", "");
-        self.list(scope, &listing, page, |records| {
-            Ok(clones(&records.resource_types))
-        })
+        let Some(place) = self.place(&state, scope, listing, page)? else {
+            return Ok(Page::empty());
+        };
+        let rows = place.records.resource_types.iter().collect();
+        Ok(place.cut(page, rows, record))
     }
 
     fn list_resources(
@@ -233,10 +268,13 @@ impl Reader for Model {
         filter: &ResourceFilter,
         page: &PageRequest,
     ) -> Result<Page<v2::Resource>> {
+        let state = self.lock();
         let listing = Listing::new("resources", filter);
-        self.list(scope, &listing, page, |records| {
-            resources_of(records, filter)
-        })
+        let Some(place) = self.place(&state, scope, listing, page)? else {
+            return Ok(Page::empty());
+        };
+        let rows = resources_of(place.records, filter)?;
+        Ok(place.cut(page, rows, record))
     }
 
     fn list_entitlements(
@@ -245,10 +283,13 @@ impl Reader for Model {
         filter: &EntitlementFilter,
         page: &PageRequest,
     ) -> Result<Page<v2::Entitlement>> {
+        let state = self.lock();
         let listing = Listing::new("entitlements", filter);
-        self.list(scope, &listing, page, |records| {
-            entitlements_of(records, filter)
-        })
+        let Some(place) = self.place(&state, scope, listing, page)? else {
+            return Ok(Page::empty());
+        };
+        let rows = entitlements_of(place.records, filter)?;
+        Ok(place.cut(page, rows, record))
     }
 
     fn list_grants(
@@ -257,10 +298,13 @@ impl Reader for Model {
         filter: &GrantFilter,
         page: &PageRequest,
     ) -> Result<Page<GrantRow>> {
+        let state = self.lock();
         let listing = Listing::new("grants", filter);
-        self.list(scope, &listing, page, |records| {
-            self.grants_of(records, filter)
-        })
+        let Some(place) = self.place(&state, scope, listing, page)? else {
+            return Ok(Page::empty());
+        };
+        let rows = self.grants_of(place.records, filter)?;
+        Ok(place.cut(page, rows, |row| self.shown(row)))
     }
 
     fn list_grants_for_entitlements(
@@ -281,25 +325,27 @@ impl Reader for Model {
                 page.token.clear();
             }
         }
-        self.list(scope, &listing, &page, |records| {
-            let mut rows = Vec::new();
-            let mut seen = BTreeSet::new();
-            for (index, id) in ids.iter().enumerate() {
-                if id.is_empty() || !seen.insert(id) {
-                    continue;
-                }
-                let filter = GrantFilter {
-                    entitlement: Some(EntitlementRef::bare(id)),
-                    ..GrantFilter::default()
-                };
-                for (key, row) in self.grants_of(records, &filter)? {
-                    let mut place = vec![format!("{index:020}")];
-                    place.extend(key);
-                    rows.push((place, row.grant));
-                }
+        let state = self.lock();
+        let Some(place) = self.place(&state, scope, listing, &page)? else {
+            return Ok(Page::empty());
+        };
+        let mut rows = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (index, id) in ids.iter().enumerate() {
+            if id.is_empty() || !seen.insert(id) {
+                continue;
             }
-            Ok(rows)
-        })
+            let filter = GrantFilter {
+                entitlement: Some(EntitlementRef::bare(id)),
+                ..GrantFilter::default()
+            };
+            for (key, row) in self.grants_of(place.records, &filter)? {
+                let mut position = vec![format!("{index:020}")];
+                position.extend(key.iter().cloned());
+                rows.push((position, row));
+            }
+        }
+        Ok(place.cut(&page, rows, |row| self.shown(row).grant))
     }
 
     fn list_pending_expansion(
@@ -307,43 +353,41 @@ impl Reader for Model {
         scope: &Scope,
         page: &PageRequest,
     ) -> Result<Page<PendingExpansion>> {
-        if page.token.is_empty() {
-            let resolved = self.resolve(scope, Fallback::List)?;
-            resolved.ok_or_else(|| Error::not_found("the store has no sync to read"))?;
-        }
+        let state = self.lock();
         let listing = Listing::new("pending expansion", "");
-        self.list(scope, &listing, page, |records| {
-            let rows = records
-                .grants
-                .iter()
-                .filter(|(_, row)| row.record.needs_expansion);
-            let pending = rows.filter_map(|(key, row)| {
-                let grant = &row.record.grant;
-                let row = PendingExpansion {
-                    grant_id: grant.id.clone(),
-                    entitlement: key::grant_entitlement(grant),
-                    principal: key::grant_principal(grant),
-                    expansion: row.record.expansion.clone()?,
-                };
-                Some((key.clone(), row))
-            });
-            Ok(pending.collect())
-        })
+        let Some(place) = self.place(&state, scope, listing, page)? else {
+            return Err(Error::not_found("the store has no sync to read"));
+        };
+        let rows = place.records.grants.iter();
+        let pending = rows.filter_map(|(key, row)| {
+            let expansion = row.record.expansion.as_ref()?;
+            row.record
+                .needs_expansion
+                .then_some((key, (row, expansion)))
+        });
+        let show = |(row, expansion): (&Row<Granted>, &v2::GrantExpandable)| PendingExpansion {
+            grant_id: row.record.grant.id.clone(),
+            entitlement: row.record.entitlement.clone(),
+            principal: row.record.principal.clone(),
+            expansion: expansion.clone(),
+        };
+        Ok(place.cut(page, pending.collect(), show))
     }
 
     fn list_assets(&self, scope: &Scope, page: &PageRequest) -> Result<Page<AssetInfo>> {
+        let state = self.lock();
         let listing = Listing::new("assets", "");
-        self.list(scope, &listing, page, |records| {
-            let assets = records.assets.iter().map(|(id, asset)| {
-                let info = AssetInfo {
-                    id: id.clone(),
-                    content_type: asset.content_type.clone(),
-                    len: asset.data.len() as u64,
-                };
-                (vec![id.clone()], info)
-            });
-            Ok(assets.collect())
-        })
+        let Some(place) = self.place(&state, scope, listing, page)? else {
+            return Ok(Page::empty());
+        };
+        let assets = place.records.assets.iter();
+        let rows = assets.map(|(id, asset)| ([id.clone()], (id, asset)));
+        let show = |(id, asset): (&String, &Stored)| AssetInfo {
+            id: id.clone(),
+            content_type: asset.content_type.clone(),
+            len: asset.data.len() as u64,
+        };
+        Ok(place.cut(page, rows.collect(), show))
     }
 
     fn list_principals_for_entitlement(
@@ -352,23 +396,25 @@ impl Reader for Model {
         entitlement: &EntitlementRef,
         page: &PageRequest,
     ) -> Result<Page<ResourceRef>> {
+        let state = self.lock();
         let listing = Listing::new("principals", entitlement);
         let filter = GrantFilter {
             entitlement: Some(entitlement.clone()),
             ..GrantFilter::default()
         };
-        self.list(scope, &listing, page, |records| {
-            let rows = self.grants_of(records, &filter)?;
-            let principals: BTreeSet<ResourceRef> = rows
-                .iter()
-                .map(|(_, row)| key::grant_principal(&row.grant))
-                .collect();
-            let rows = principals.into_iter().map(|of| {
-                let key = vec![of.resource_type.clone(), of.resource.clone()];
-                (key, of)
-            });
-            Ok(rows.collect())
-        })
+        let Some(place) = self.place(&state, scope, listing, page)? else {
+            return Ok(Page::empty());
+        };
+        let grants = self.grants_of(place.records, &filter)?;
+        let principals: BTreeSet<&ResourceRef> = grants
+            .iter()
+            .map(|(_, row)| &row.record.principal)
+            .collect();
+        let rows = principals.into_iter().map(|of| {
+            let key = [of.resource_type.clone(), of.resource.clone()];
+            (key, of)
+        });
+        Ok(place.cut(page, rows.collect(), ResourceRef::clone))
     }
 
     fn stream_resources(
@@ -376,7 +422,9 @@ impl Reader for Model {
         scope: &Scope,
         filter: &ResourceFilter,
     ) -> Result<Rows<v2::Resource>> {
-        self.at(scope, |records| Ok(stream(resources_of(records, filter)?)))
+        self.at(scope, |records| {
+            Ok(stream(resources_of(records, filter)?, record))
+        })
     }
 
     fn stream_entitlements(
@@ -385,13 +433,14 @@ impl Reader for Model {
         filter: &EntitlementFilter,
     ) -> Result<Rows<v2::Entitlement>> {
         self.at(scope, |records| {
-            Ok(stream(entitlements_of(records, filter)?))
+            Ok(stream(entitlements_of(records, filter)?, record))
         })
     }
 
     fn stream_grants(&self, scope: &Scope, filter: &GrantFilter) -> Result<Rows<GrantRow>> {
         self.at(scope, |records| {
-            Ok(stream(self.grants_of(records, filter)?))
+            let rows = self.grants_of(records, filter)?;
+            Ok(stream(rows, |row| self.shown(row)))
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use c1z_proto::connector::v2;
 
 use super::key::Key;
-use crate::engine::types::{SyncId, SyncRun, Timestamp, Verification};
+use crate::engine::types::{EntitlementRef, ResourceRef, SyncId, SyncRun, Timestamp, Verification};
 use crate::{Error, ErrorKind, Result};
 
 /// The whole store, and the state of its one handle.
@@ -51,6 +51,10 @@ pub(super) struct Row<T> {
 #[derive(Clone, Debug)]
 pub(super) struct Granted {
     pub(super) grant: v2::Grant,
+    /// What it grants, with its resource.
+    pub(super) entitlement: EntitlementRef,
+    /// Who holds it.
+    pub(super) principal: ResourceRef,
     pub(super) expansion: Option<v2::GrantExpandable>,
     pub(super) needs_expansion: bool,
 }

@@ -39,11 +39,8 @@ pub(super) fn count(records: &Records, token: &str) -> SyncStats {
         );
     }
     for row in records.grants.values() {
-        let resource = key::grant_entitlement(&row.record.grant).resource;
-        add(
-            &mut stats.grants_by_resource_type,
-            resource.unwrap_or_default().resource_type,
-        );
+        let resource = row.record.entitlement.resource.clone().unwrap_or_default();
+        add(&mut stats.grants_by_resource_type, resource.resource_type);
     }
     // A token that is not of the expected form says nothing, and that is no error.
     lift(token, &mut stats).unwrap_or_default();

@@ -127,22 +127,20 @@ impl Model {
             let lifted = expansion::lift(&mut grant);
             let grant = self.stored(&grant, project::grant);
             let stored = stored.map(|row| &row.record);
-            if rule == Rule::KeepExpansion {
-                return Granted {
-                    grant,
-                    expansion: stored.and_then(|row| row.expansion.clone()),
-                    needs_expansion: stored.is_some_and(|row| row.needs_expansion),
-                };
-            }
-            // The flag stays as it was where the same expansion is written again (D5).
-            let needs_expansion = match (&lifted, stored) {
-                (None, _) => false,
-                (Some(_), Some(row)) if row.expansion == lifted => row.needs_expansion,
-                (Some(_), _) => true,
+            let (expansion, needs_expansion) = match (rule, lifted, stored) {
+                (Rule::KeepExpansion, _, Some(row)) => (row.expansion.clone(), row.needs_expansion),
+                (Rule::KeepExpansion, _, None) | (_, None, _) => (None, false),
+                // The flag stays as it was where the same expansion is written again (D5).
+                (_, Some(lifted), Some(row)) if row.expansion.as_ref() == Some(&lifted) => {
+                    (Some(lifted), row.needs_expansion)
+                }
+                (_, Some(lifted), _) => (Some(lifted), true),
             };
             Granted {
+                entitlement: key::grant_entitlement(&grant),
+                principal: key::grant_principal(&grant),
                 grant,
-                expansion: lifted,
+                expansion,
                 needs_expansion,
             }
         };

@@ -22,12 +22,11 @@ pub(super) struct OpaqueIds(OnceLock<BTreeMap<Vec<u8>, Vec<Vec<u8>>>>);
 impl OpaqueIds {
     /// Partitions of the opaque entitlements with this id. The first call scans all entitlement keys.
     fn partitions(&self, kv: &dyn Kv, id: &[u8]) -> Result<Vec<Vec<u8>>> {
-        let map = match self.0.get() {
-            Some(map) => map,
-            None => {
-                let map = scan_opaque(kv)?;
-                self.0.get_or_init(|| map)
-            }
+        let map = if let Some(map) = self.0.get() {
+            map
+        } else {
+            let map = scan_opaque(kv)?;
+            self.0.get_or_init(|| map)
         };
         Ok(map.get(id).cloned().unwrap_or_default())
     }

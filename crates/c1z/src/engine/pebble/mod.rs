@@ -133,7 +133,7 @@ impl Source for PebbleSource {
         prefix: &str,
         from: &str,
     ) -> Result<Cursor<(String, Vec<u8>)>> {
-        sessions::entries(&self.kv, sync, prefix, from)
+        Ok(sessions::entries(&self.kv, sync, prefix, from))
     }
 
     fn size_on_disk(&self) -> Result<u64> {

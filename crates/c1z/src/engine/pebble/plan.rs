@@ -97,11 +97,7 @@ pub(super) fn plan(
     let source = source(filter, entitlement, &resource, &types, index_complete);
     let test = match &source {
         Source::Point(_) => KeyTest::default(),
-        Source::ByPrincipal(_) => KeyTest {
-            partition_prefix: component_prefix(&resource),
-            ..test
-        },
-        // A scan by entitlement tests the resource too, in case both were given and disagree.
+        // Tested even where the range implies it: an entitlement and a resource that disagree pass nothing.
         _ => KeyTest {
             partition_prefix: component_prefix(&resource),
             ..test

@@ -24,7 +24,7 @@ struct RangeScan {
 }
 
 impl RangeScan {
-    fn new(kv: &Arc<dyn Kv>, ranges: Vec<KeyRange>, after: After<'_>) -> Self {
+    fn new(kv: &Arc<dyn Kv>, ranges: &[KeyRange], after: After<'_>) -> Self {
         let behind = |range: &KeyRange| match (after, &range.upper) {
             (Some(after), Some(upper)) => after >= upper.as_slice(),
             _ => false,
@@ -61,7 +61,7 @@ impl RangeScan {
 /// A cursor over ranges; the position is a row's key.
 pub(super) fn over<T: 'static>(
     kv: &Arc<dyn Kv>,
-    ranges: Vec<KeyRange>,
+    ranges: &[KeyRange],
     after: After<'_>,
     decode: impl Decode<T>,
 ) -> Cursor<T> {
@@ -123,7 +123,7 @@ impl<F: FnMut(&[u8], &mut Vec<u8>) -> Result<bool> + Send + 'static> Resolve for
 /// an orphan: it is passed over, never returned as a phantom.
 pub(super) fn through<T: 'static>(
     kv: &Arc<dyn Kv>,
-    ranges: Vec<KeyRange>,
+    ranges: &[KeyRange],
     after: After<'_>,
     resolve: impl Resolve,
     decode: impl Decode<T>,

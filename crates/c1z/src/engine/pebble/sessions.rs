@@ -23,25 +23,20 @@ pub(super) fn entries(
     sync: &SyncId,
     key_prefix: &str,
     from: &str,
-) -> Result<Cursor<(String, Vec<u8>)>> {
+) -> Cursor<(String, Vec<u8>)> {
     let range = prefix::sessions_of(sync.as_str().as_bytes(), key_prefix.as_bytes());
     let lower = row_key(sync, from).max(range.lower);
     let range = KeyRange {
         lower,
         upper: range.upper,
     };
-    Ok(rows::over(
-        kv,
-        vec![range],
-        None,
-        |key, value| match Key::parse(key)? {
-            Key::Session { key, .. } => {
-                let key = crate::record::wire::text(&key)?.to_owned();
-                Ok(Some((key, SessionView::parse(value)?.value.to_vec())))
-            }
-            _ => Ok(None),
-        },
-    ))
+    rows::over(kv, &[range], None, |key, value| match Key::parse(key)? {
+        Key::Session { key, .. } => {
+            let key = crate::record::wire::text(&key)?.to_owned();
+            Ok(Some((key, SessionView::parse(value)?.value.to_vec())))
+        }
+        _ => Ok(None),
+    })
 }
 
 fn row_key(sync: &SyncId, key: &str) -> Vec<u8> {

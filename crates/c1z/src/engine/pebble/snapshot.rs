@@ -38,16 +38,25 @@ impl Snapshot {
             .transpose()
     }
 
-    /// The entitlement that a filter names; the outer none: no filter, the inner none: no such entitlement.
-    fn filter_entitlement(
-        &self,
-        filter: &GrantFilter,
-    ) -> Result<Option<Option<EntitlementIdentity<'static>>>> {
-        let named = filter.entitlement.as_ref();
-        named
-            .map(|id| lookup::entitlement_of_grants(self.kv().as_ref(), &self.0.opaque, id))
-            .transpose()
+    /// The entitlement that a filter names, which may not exist.
+    fn filter_entitlement(&self, filter: &GrantFilter) -> Result<Named> {
+        let Some(id) = &filter.entitlement else {
+            return Ok(Named::Any);
+        };
+        let kv = self.kv().as_ref();
+        let found = lookup::entitlement_of_grants(kv, &self.0.opaque, id)?;
+        Ok(found.map_or(Named::Absent, |identity| Named::One(Box::new(identity))))
     }
+}
+
+/// What a filter says about the entitlement.
+enum Named {
+    /// Nothing.
+    Any,
+    /// It names one that no grant can have.
+    Absent,
+    /// It names this one.
+    One(Box<EntitlementIdentity<'static>>),
 }
 
 fn decode_resource_type(value: &[u8]) -> Result<v2::ResourceType> {
@@ -149,7 +158,7 @@ fn passes(test: &KeyTest, key: &[u8]) -> Result<bool> {
 impl SyncSnapshot for Snapshot {
     fn resource_types(&self, after: After<'_>) -> Result<Cursor<v2::ResourceType>> {
         let range = Family::ResourceType.range();
-        Ok(rows::over(self.kv(), vec![range], after, |_, value| {
+        Ok(rows::over(self.kv(), &[range], after, |_, value| {
             decode_resource_type(value).map(Some)
         }))
     }
@@ -161,7 +170,7 @@ impl SyncSnapshot for Snapshot {
                 "" => Family::Resource.range(),
                 kind => prefix::resources_of_type(kind.as_bytes()),
             };
-            return Ok(rows::over(self.kv(), vec![range], after, |_, value| {
+            return Ok(rows::over(self.kv(), &[range], after, |_, value| {
                 decode_resource(value).map(Some)
             }));
         };
@@ -175,7 +184,7 @@ impl SyncSnapshot for Snapshot {
         };
         Ok(rows::through(
             self.kv(),
-            vec![range],
+            &[range],
             after,
             resolve,
             |_, value| decode_resource(value).map(Some),
@@ -199,7 +208,7 @@ impl SyncSnapshot for Snapshot {
             None if kind.is_empty() => vec![Family::Entitlement.range()],
             None => vec![prefix::entitlements_of_type(kind)],
         };
-        Ok(rows::over(self.kv(), ranges, after, |_, value| {
+        Ok(rows::over(self.kv(), &ranges, after, |_, value| {
             decode_entitlement(value).map(Some)
         }))
     }
@@ -210,12 +219,12 @@ impl SyncSnapshot for Snapshot {
         attach: bool,
         after: After<'_>,
     ) -> Result<Cursor<GrantRow>> {
-        let entitlement = self.filter_entitlement(filter)?;
-        if matches!(entitlement, Some(None)) {
-            return Ok(Box::new(Nothing));
-        }
-        let entitlement = entitlement.flatten();
-        let plan = plan::plan(filter, entitlement.as_ref(), self.0.index_complete);
+        let entitlement = match self.filter_entitlement(filter)? {
+            Named::Any => None,
+            Named::Absent => return Ok(Box::new(Nothing)),
+            Named::One(identity) => Some(identity),
+        };
+        let plan = plan::plan(filter, entitlement.as_deref(), self.0.index_complete);
         let (filter, test) = (filter.clone(), plan.test.clone());
         let decode = move |key: &[u8], value: &[u8]| {
             if passes(&test, key)? {
@@ -233,16 +242,16 @@ impl SyncSnapshot for Snapshot {
                     lower: key,
                     upper: Some(upper),
                 };
-                rows::over(self.kv(), vec![range], after, decode)
+                rows::over(self.kv(), &[range], after, decode)
             }
-            plan::Source::Primary(ranges) => rows::over(self.kv(), ranges, after, decode),
+            plan::Source::Primary(ranges) => rows::over(self.kv(), &ranges, after, decode),
             plan::Source::ByPrincipal(ranges) => {
                 let resolve = move |key: &[u8], primary: &mut Vec<u8>| {
                     let halves = SplitKey::parse_by_principal(key)?;
                     halves.primary_into(primary);
                     Ok(test.passes(halves.partition, halves.principal))
                 };
-                rows::through(self.kv(), ranges, after, resolve, decode)
+                rows::through(self.kv(), &ranges, after, resolve, decode)
             }
             plan::Source::NeedsExpansion(range) => {
                 let resolve = move |key: &[u8], primary: &mut Vec<u8>| {
@@ -250,7 +259,7 @@ impl SyncSnapshot for Snapshot {
                     halves.primary_into(primary);
                     Ok(test.passes(halves.partition, halves.principal))
                 };
-                rows::through(self.kv(), vec![range], after, resolve, decode)
+                rows::through(self.kv(), &[range], after, resolve, decode)
             }
         })
     }
@@ -263,7 +272,7 @@ impl SyncSnapshot for Snapshot {
         };
         Ok(rows::through(
             self.kv(),
-            vec![range],
+            &[range],
             after,
             resolve,
             |_, value| decode_pending(value),
@@ -273,7 +282,7 @@ impl SyncSnapshot for Snapshot {
     fn assets(&self, after: After<'_>) -> Result<Cursor<AssetInfo>> {
         Ok(rows::over(
             self.kv(),
-            vec![Family::Asset.range()],
+            &[Family::Asset.range()],
             after,
             |_, value| {
                 let view = AssetView::parse(value)?;
@@ -292,10 +301,10 @@ impl SyncSnapshot for Snapshot {
         after: After<'_>,
     ) -> Result<Cursor<ResourceRef>> {
         let found = lookup::entitlement_of_grants(self.kv().as_ref(), &self.0.opaque, entitlement)?;
-        let ranges = found.iter().map(prefix::grants_of).collect();
+        let ranges: Vec<_> = found.iter().map(prefix::grants_of).collect();
         Ok(rows::over(
             self.kv(),
-            ranges,
+            &ranges,
             after,
             |key, _| match Key::parse(key)? {
                 Key::Grant(GrantIdentity {

@@ -28,9 +28,6 @@ mod stream;
 mod verify;
 mod walk;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;

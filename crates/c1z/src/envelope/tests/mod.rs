@@ -3,8 +3,11 @@
 //! Golden files were written by the reference implementation (`testdata/golden/README.md`).
 
 mod corrupt;
+mod damage;
 mod golden;
 mod round_trip;
+mod streams;
+mod v1_stream;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,7 +19,7 @@ use super::*;
 use crate::Result;
 
 /// The folder of the golden files.
-fn golden() -> PathBuf {
+pub(super) fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden")
 }
 
@@ -26,7 +29,7 @@ fn slice(bytes: &[u8], range: Range<u64>) -> &[u8] {
 }
 
 /// All bytes of a file of `fs`.
-fn read_all(fs: &dyn Fs, path: impl AsRef<Path>) -> Vec<u8> {
+pub(super) fn read_all(fs: &dyn Fs, path: impl AsRef<Path>) -> Vec<u8> {
     let path = path.as_ref();
     let file = fs
         .open(path)
@@ -49,6 +52,14 @@ fn open_v3(path: &Path) -> Box<V3File> {
         EnvelopeFile::V3(file) => file,
         EnvelopeFile::V1(_) => panic!("{} is v1", path.display()),
     }
+}
+
+/// A small file of each format and encoding.
+pub(super) fn small_files_of_every_kind() -> Vec<Vec<u8>> {
+    damage::all_small()
+        .into_iter()
+        .map(|(_, bytes)| bytes)
+        .collect()
 }
 
 /// Name and bytes of every file of a payload.
@@ -169,6 +180,11 @@ const ENCODINGS: [PayloadEncoding; 3] = [
     PayloadEncoding::Tar,
     PayloadEncoding::TarZstd,
 ];
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).into()
+}
 
 /// The library's error inside what the file seam reported.
 fn as_ours(e: std::io::Error) -> crate::Error {

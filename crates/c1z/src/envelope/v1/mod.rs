@@ -11,9 +11,6 @@ mod database;
 mod reader;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 pub use database::V1Database;
 pub use reader::{V1Decoded, V1File};
 pub use writer::write_v1;

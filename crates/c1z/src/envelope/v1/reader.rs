@@ -7,15 +7,15 @@ use std::sync::Arc;
 use shingle::compress::zstd::{Frame, HEADER_LEN_MAX};
 
 use super::super::counters::{Counters, ReadCounters};
-use super::super::decode::{read_step, stream};
+use super::super::decode::{read_step, stream, zstd_error};
 use super::super::fault;
 use super::super::identify::MAGIC_LEN;
 use super::super::limits::Limits;
 use super::super::open::OpenOptions;
 use super::super::source::Source;
 use super::database::V1Database;
+use crate::Result;
 use crate::budget::MemoryBudget;
-use crate::{Error, Result};
 
 /// Bytes decoded at a time.
 const STEP_LEN: usize = 128 << 10;
@@ -65,7 +65,7 @@ impl V1File {
         let head = self
             .source
             .fetch(body.start..body.end.min(body.start + HEADER_LEN_MAX as u64))?;
-        let frame = Frame::parse(&head).map_err(|e| Error::from(e.at(body.start)));
+        let frame = Frame::parse(&head).map_err(|e| zstd_error(e, body.start));
         match frame.map_err(|e| self.source.locate(e))? {
             Frame::Data(header) => Ok(header.content_len),
             Frame::Skippable { .. } => Ok(None),

@@ -163,6 +163,9 @@ pub(super) fn decode_index(format: TableFormat, block: &[u8], limit: u64) -> Res
 /// Checks first and last key against the separators around the block.
 fn check_bounds(block: &DataBlock, described: &Described<'_>) -> Result<()> {
     let structure = "sstable data block";
+    let Some(last) = block.rows().checked_sub(1) else {
+        return Ok(());
+    };
     if let Some(floor) = described.floor
         && block.cmp_key(0, floor) == Ordering::Less
     {
@@ -175,7 +178,7 @@ fn check_bounds(block: &DataBlock, described: &Described<'_>) -> Result<()> {
         ));
     }
     let separator = described.separator;
-    if block.cmp_key(block.rows() - 1, separator) == Ordering::Greater {
+    if block.cmp_key(last, separator) == Ordering::Greater {
         let expected = format_args!("keys up to the separator {separator:x?}");
         return Err(Error::corrupt(structure, 0, expected, "a larger last key"));
     }

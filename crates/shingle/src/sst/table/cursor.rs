@@ -79,25 +79,27 @@ impl TableCursor {
     }
 
     /// Stands at the first row of the block at `place`, or nowhere.
-    fn land_first(&mut self, place: Option<Place>) -> Result<()> {
-        match place {
-            Some(place) => {
-                let block = self.load(place)?;
-                self.land(&block, 0)
+    fn land_first(&mut self, mut place: Option<Place>) -> Result<()> {
+        while let Some(here) = place {
+            let block = self.load(here.clone())?;
+            if block.rows() > 0 {
+                return self.land(&block, 0);
             }
-            None => Ok(()),
+            place = self.table.next_place(&here)?;
         }
+        Ok(())
     }
 
     /// Stands at the last row of the block at `place`, or nowhere.
-    fn land_last(&mut self, place: Option<Place>) -> Result<()> {
-        match place {
-            Some(place) => {
-                let block = self.load(place)?;
-                self.land(&block, block.rows() - 1)
+    fn land_last(&mut self, mut place: Option<Place>) -> Result<()> {
+        while let Some(here) = place {
+            let block = self.load(here.clone())?;
+            if let Some(row) = block.rows().checked_sub(1) {
+                return self.land(&block, row);
             }
-            None => Ok(()),
+            place = self.table.previous_place(&here)?;
         }
+        Ok(())
     }
 
     /// The index place of the loaded block.

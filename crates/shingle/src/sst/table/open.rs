@@ -312,14 +312,16 @@ fn read_index(
         .iter()
         .map(|section| section.handle.offset)
         .fold(root.offset, u64::min);
-    let block = tail.index_block(footer, root, limit)?;
     if !properties.two_level_index {
+        let block = tail.index_block(footer, root, limit)?;
         return Ok((Index::Single(Arc::new(block)), limit));
     }
-    let top = Arc::new(block);
-    let data_end = top.handle(0).map_or(limit, |first| first.offset);
-    let pinned = if root.offset - data_end <= tail.options.pinned_index_len_max as u64 {
-        tail.extend_to(data_end.min(tail.start))?;
+    // In row-oriented tables the filter stands before the lower blocks.
+    let top = Arc::new(tail.index_block(footer, root, root.offset)?);
+    let first = top.handle(0).map_or(root.offset, |first| first.offset);
+    let data_end = limit.min(first);
+    let pinned = if root.offset - first <= tail.options.pinned_index_len_max as u64 {
+        tail.extend_to(first.min(tail.start))?;
         Some(read_partitions(tail, footer, &top, data_end)?)
     } else {
         None

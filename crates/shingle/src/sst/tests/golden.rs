@@ -17,7 +17,7 @@ const REFUSED: &[(&str, &str)] = &[
 fn cases() -> Vec<String> {
     let mut cases = golden_cases("pebble", "sst-");
     cases.retain(|case| REFUSED.iter().all(|(refused, _)| refused != case));
-    assert_eq!(cases.len(), 26);
+    assert_eq!(cases.len(), 32);
     cases
 }
 
@@ -32,7 +32,7 @@ fn tables_decode_to_their_entries() {
         let contents = table.verify().unwrap_or_else(|e| panic!("{case}: {e:?}"));
         assert_eq!(contents.points, expected.points.len() as u64, "{case}");
         for point in &expected.points {
-            let found = table.get(&point.key, SeqNo::MAX, CacheMode::Fill);
+            let found = table.get(&point.key, point.trailer.seq(), CacheMode::Fill);
             let (trailer, value) = found.unwrap().unwrap();
             assert!(trailer == point.trailer && *value == *point.value, "{case}");
         }
@@ -52,7 +52,12 @@ fn features_that_are_not_served_are_named() {
 
 #[test]
 fn filters_answer_for_absent_keys() {
-    for case in ["sst-v4-bloom", "sst-v5-bloom", "sst-v7-bloom"] {
+    for case in [
+        "sst-v4-bloom",
+        "sst-v4-two-level-bloom",
+        "sst-v5-bloom",
+        "sst-v7-bloom",
+    ] {
         let options = TableOptions::default();
         let table = open_with(golden_table(case), &options).unwrap();
         for point in golden_entries(case).points {
@@ -64,7 +69,22 @@ fn filters_answer_for_absent_keys() {
             assert!(found.unwrap().is_none(), "{case}");
         }
         let negatives = options.counters.snapshot().filter_negatives;
-        assert!(negatives > 950, "{case}: {negatives}");
+        assert!(negatives > 940, "{case}: {negatives}");
+    }
+}
+
+#[test]
+fn values_apart_from_their_keys_are_covered() {
+    for case in ["sst-v4-value-blocks", "sst-v7-value-blocks"] {
+        let table = open(golden_table(case)).unwrap();
+        assert!(table.properties().values_in_value_blocks > 50, "{case}");
+        let blocks = table.blocks().unwrap();
+        let kinds = [BlockKind::Values, BlockKind::ValueIndex];
+        assert!(
+            kinds
+                .iter()
+                .all(|kind| blocks.iter().any(|b| b.kind == *kind))
+        );
     }
 }
 
@@ -89,6 +109,13 @@ fn every_block_of_a_table_is_described() {
     }
 }
 
+/// Cases of v7 with a Bloom filter.
+const FILTERED: &[&str] = &[
+    "sst-v7-bloom",
+    "sst-v7-range-del-bloom",
+    "sst-v7-last-level",
+];
+
 /// The options that a golden v7 table was made with, as far as they concern the writer.
 fn options(case: &str) -> Option<WriterOptions> {
     let (compression, block_len, index_block_len) = match case {
@@ -98,6 +125,8 @@ fn options(case: &str) -> Option<WriterOptions> {
         "sst-v7-bloom" | "sst-v7-one-key" | "sst-v7-empty" | "sst-v7-range-del-only" => {
             (Compression::Snappy, 2048, 32_768)
         }
+        "sst-v7-last-level" => (Compression::Snappy, 512, 256),
+        "sst-v7-range-del-bloom" => (Compression::Snappy, 512, 32_768),
         "sst-v7-zstd" => (Compression::Zstd(3), 2048, 32_768),
         "sst-v7-big-values" => (Compression::Zstd(3), 4096, 32_768),
         _ => return None,
@@ -106,7 +135,8 @@ fn options(case: &str) -> Option<WriterOptions> {
         block_len,
         index_block_len,
         compression,
-        filter_bits_per_key: (case == "sst-v7-bloom").then_some(10),
+        filter_bits_per_key: FILTERED.contains(&case).then_some(10),
+        last_level: case == "sst-v7-last-level",
         ..WriterOptions::default()
     })
 }
@@ -138,7 +168,7 @@ fn tables_of_the_reference_are_written_again_byte_for_byte() {
         }
         written += 1;
     }
-    assert_eq!(written, 9);
+    assert_eq!(written, 11);
 }
 
 /// Another zstd encoder compresses to other bytes: what they decode to must be the same.

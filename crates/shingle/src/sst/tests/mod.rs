@@ -3,7 +3,10 @@
 
 mod cost;
 mod golden;
+mod hostile;
+mod refused;
 mod round_trip;
+mod worked;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -69,6 +72,9 @@ fn golden_entries(case: &str) -> Entries {
             "SET" => Kind::Set,
             "DEL" => Kind::Delete,
             "MERGE" => Kind::Merge,
+            "SINGLEDEL" => Kind::SingleDelete,
+            "SETWITHDEL" => Kind::SetWithDelete,
+            "DELSIZED" => Kind::DeleteSized,
             "RANGEDEL" => {
                 entries.ranges.push(RangeTombstone {
                     start: bytes("range_del_start_hex"),

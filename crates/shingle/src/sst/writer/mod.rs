@@ -231,13 +231,15 @@ impl TableWriter {
         self.check_usable()?;
         let is_tombstone = check_entry(key, trailer, value)?;
         let (shared, repeated) = self.compare_with_last(key, trailer)?;
+        // Go's writer never marks the first row of a table.
+        let hides_nothing = is_tombstone && self.options.last_level && self.contents.points > 0;
         let row = NewRow {
             key,
             trailer,
             value,
             shared,
             repeated,
-            obsolete: repeated || (is_tombstone && self.options.last_level),
+            obsolete: repeated || hides_nothing,
         };
         let mut trial = self.block.try_row(&row);
         if self
