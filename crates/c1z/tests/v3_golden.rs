@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use c1z::ErrorKind;
-use c1z::engine::{Profile, Reader};
+use c1z::engine::Profile;
 use common::{Comparison, open_as};
 use shingle::db::ScanOptions;
 use shingle::iter::Bounds;

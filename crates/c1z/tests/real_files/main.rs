@@ -1,8 +1,15 @@
 //! Tests on real and large files, which are not part of the repository (`.ci/real-files`). The
 //! environment variable `C1Z_FIXTURES` names the folder that holds them.
 #![cfg(feature = "shared-fixtures")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the tables and figures are the point of the run"
+)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod envelope;
+mod reader;
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use shingle::vfs::{Fs, MemFile, ReadFile};
+use shingle::vfs::{Fs, MemFile};
 
 use super::head;
 use super::identify::identify;

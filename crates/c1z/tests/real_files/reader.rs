@@ -1,34 +1,21 @@
-//! Real files of the Go project and large files made by the Go SDK, which are not part of the repository. Run by
-//! `.ci/real-files FOLDER`; fails if the folder in `C1Z_FIXTURES` is not there.
-#![expect(
-    clippy::print_stdout,
-    reason = "the tables and figures are the point of the run"
-)]
-
-mod common;
+//! The reader on real files of the Go project and on large files made by the Go SDK: answers, rows, cost.
 
 use std::path::{Path, PathBuf};
 
+use crate::common::{Comparison, open_as};
+use crate::fixture;
 use c1z::Store;
 use c1z::engine::types::{EntitlementRef, ResourceRef};
 use c1z::engine::{GrantFilter, PageRequest, Profile, Scope};
-use common::{Comparison, open_as};
 use shingle::db::ScanOptions;
 use shingle::iter::Bounds;
-use testkit::golden::{Dump, kv, outer_folder};
+use testkit::golden::{Dump, kv};
 
-fn folder(part: &str) -> PathBuf {
-    let folder = outer_folder().expect("C1Z_FIXTURES names the folder with upstream/ and large/");
-    let folder = folder.join(part);
-    assert!(folder.is_dir(), "missing folder {}", folder.display());
-    folder
-}
-
-const UPSTREAM_V3: &str = "sync.36zGvJw3uxU1QMJKU2yPVQ1hBOC.unexpanded.pebble.c1z";
+const UPSTREAM_V3: &str = "upstream/sync.36zGvJw3uxU1QMJKU2yPVQ1hBOC.unexpanded.pebble.c1z";
 
 #[test]
 fn the_real_v3_file_answers_as_go_does() {
-    let path = folder("upstream").join(UPSTREAM_V3);
+    let path = fixture(UPSTREAM_V3);
     let dump = Dump::load(&with_suffix(&path, ".dump.ndjson.gz")).unwrap();
     let store = open_as(&path, Profile::GoPebble, &dump).unwrap();
     let mut comparison = Comparison::default();
@@ -44,7 +31,7 @@ fn the_real_v3_file_answers_as_go_does() {
 
 #[test]
 fn the_real_v3_file_has_the_rows_that_go_has() {
-    let path = folder("upstream").join(UPSTREAM_V3);
+    let path = fixture(UPSTREAM_V3);
     let pairs = kv::load(&with_suffix(&path, ".kv.ndjson.gz")).unwrap();
     let store = c1z::open(&path).unwrap();
     let mut scan = store.database().scan(Bounds::all(), ScanOptions::default());
@@ -85,7 +72,10 @@ fn selective_filters() -> Vec<(&'static str, GrantFilter)> {
     let group = ResourceRef::new("group", "g00001");
     let user = ResourceRef::new("user", "u0000001");
     let bare = EntitlementRef::bare("group:g00001:member");
-    let entitlement = EntitlementRef { resource: Some(group.clone()), ..bare.clone() };
+    let entitlement = EntitlementRef {
+        resource: Some(group.clone()),
+        ..bare.clone()
+    };
     let default = GrantFilter::default;
     vec![
         (
@@ -130,8 +120,8 @@ fn selective_filters() -> Vec<(&'static str, GrantFilter)> {
 
 #[test]
 fn filtered_lists_visit_rows_in_proportion_to_what_they_return() {
-    for name in ["v3-100k.c1z", "v3-1m.c1z"] {
-        let store = c1z::open(folder("large").join(name)).unwrap();
+    for name in ["large/v3-100k.c1z", "large/v3-1m.c1z"] {
+        let store = c1z::open(fixture(name)).unwrap();
         let stats = store.reader().stats(None, None).unwrap();
         for (what, filter) in selective_filters() {
             let Cost { visited, returned } = cost_of(&store, &filter);
@@ -147,7 +137,7 @@ fn filtered_lists_visit_rows_in_proportion_to_what_they_return() {
 
 #[test]
 fn a_page_at_depth_costs_what_the_first_page_costs() {
-    let store = c1z::open(folder("large").join("v3-1m.c1z")).unwrap();
+    let store = c1z::open(fixture("large/v3-1m.c1z")).unwrap();
     let reader = store.reader();
     let mut request = PageRequest::first(1_000);
     let mut costs = Vec::new();
@@ -170,8 +160,8 @@ fn a_page_at_depth_costs_what_the_first_page_costs() {
 
 #[test]
 fn opening_and_statistics_take_few_reads() {
-    for name in ["v3-100k.c1z", "v3-1m.c1z"] {
-        let path = folder("large").join(name);
+    for name in ["large/v3-100k.c1z", "large/v3-1m.c1z"] {
+        let path = fixture(name);
         let store = c1z::open(&path).unwrap();
         let stats = store.reader().stats(None, None).unwrap();
         let counters = store.envelope().unwrap().counters();
