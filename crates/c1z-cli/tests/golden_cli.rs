@@ -1,5 +1,12 @@
 //! The program's output against what the Go tool printed for the same files: tables equal in content, JSON equal as JSON.
 //! Where it differs on purpose, the difference is a row of `COMPAT.md` and a test here.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets unexpected data must stop, and says what it counted"
+)]
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -21,7 +21,7 @@ fn main() -> c1z::Result<()> {
 fn phase<T>(name: &str, run: impl FnOnce() -> c1z::Result<(u64, T)>) -> c1z::Result<T> {
     let start = OsClock.monotonic();
     let (rows, result) = run()?;
-    let took: Duration = OsClock.monotonic() - start;
+    let took: Duration = OsClock.monotonic().saturating_sub(start);
     let seconds = took.as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = rows as f64 / seconds;

@@ -1,5 +1,12 @@
 //! Every v3 file that Go wrote, against everything that Go answers about it: all three payload encodings, conversions,
 //! results of compactions, files of older layouts, unfinished ones. Also key by key against the list of live rows.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets unexpected data must stop, and says what it counted"
+)]
 
 mod common;
 

@@ -2,6 +2,13 @@
 //!
 //! One test in a process of its own, so that the peak of the process's memory, as the kernel counts
 //! it, is that of the reader. Where the kernel does not count, only the answers are checked.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that meets unexpected data must stop"
+)]
 #![expect(
     clippy::disallowed_methods,
     reason = "reads the kernel's count of this process's memory"

@@ -1,10 +1,13 @@
 //! Tests on real and large files, which are not part of the repository (`.ci/real-files`). The
 //! environment variable `C1Z_FIXTURES` names the folder that holds them.
-#![cfg(feature = "shared-fixtures")]
-#![expect(
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "the tables and figures are the point of the run"
+    reason = "a test that meets unexpected data must stop, and says what it counted"
 )]
+#![cfg(feature = "shared-fixtures")]
 
 #[path = "../common/mod.rs"]
 mod common;

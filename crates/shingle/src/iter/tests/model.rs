@@ -234,7 +234,7 @@ fn with_foreign_rows(part: &[Entry], meta: &TableMeta) -> Vec<Entry> {
                 };
                 Entry::Range(start, end, seq)
             }
-            point => point,
+            point @ Entry::Point(..) => point,
         })
         .collect();
     for key in [
