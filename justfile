@@ -26,3 +26,7 @@ interop:
 # The whole of CI.
 ci:
     bash .ci/run
+
+# Times the reads of the large files: bench-read FOLDER, where FOLDER holds v3-100k.c1z and v3-1m.c1z.
+bench-read folder:
+    cargo run --release -p c1z --example bench_read -- {{folder}}/v3-100k.c1z {{folder}}/v3-1m.c1z

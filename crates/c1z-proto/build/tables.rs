@@ -38,7 +38,8 @@ pub(crate) fn render(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     Ok(out)
 }
 
-/// All messages and the enums of their fields, sorted by name; a position here names the static in the output.
+/// All messages and the enums of their fields, sorted by name; a position here names the static in
+/// the output.
 struct Tables {
     messages: Vec<MessageDescriptor>,
     enums: Vec<EnumDescriptor>,

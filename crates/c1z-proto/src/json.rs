@@ -3,8 +3,8 @@
 //! The mapping is that of protobuf's own JSON format as the reference implementation prints it:
 //! fields in order of declaration, unset fields left out, 64-bit integers and bytes (base64) as
 //! strings, enums by name, maps sorted by key, `google.protobuf` types in their short forms, `Any`
-//! expanded behind an `"@type"`. There is no white space. Text that the printer wrote parses back to
-//! the canonical bytes of the message, unless it holds unknown fields: those are not printed.
+//! expanded behind an `"@type"`. There is no white space. Text that the printer wrote parses back
+//! to the canonical bytes of the message, unless it holds unknown fields: those are not printed.
 //!
 //! Both directions work on encoded bytes and the tables of [`schema`](crate::schema), so nothing is
 //! decoded into message types; a [`Printer`] keeps its working memory and allocates nothing per

@@ -14,6 +14,8 @@ mod check;
 mod codec;
 pub mod descriptors;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod json;
 mod messages;
 pub mod scan;

@@ -8,6 +8,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a measuring program reads fixtures and the clock, and prints"
 )]

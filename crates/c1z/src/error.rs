@@ -245,6 +245,18 @@ impl Error {
         self
     }
 
+    /// When the engine's read failed because a file system of ours (the files inside an envelope) reported an error of
+    /// ours through the `io` seam, that error's kind and hint are the truth: damage is damage, not a failed disk.
+    fn adopt_cause(&mut self) {
+        let source = self.0.source.as_deref();
+        let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+        let ours = io.and_then(|io| io.get_ref()?.downcast_ref::<Self>());
+        if let Some((kind, hint)) = ours.map(|cause| (cause.0.kind, cause.0.hint.clone())) {
+            self.0.kind = kind;
+            self.0.hint = hint.or_else(|| self.0.hint.take());
+        }
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -295,6 +307,7 @@ impl From<shingle::Error> for Error {
         };
         let mut converted = Self::new(kind, error.to_string());
         converted.0.source = error.into_source();
+        converted.adopt_cause();
         converted
     }
 }
@@ -342,6 +355,19 @@ mod tests {
         }
         assert_eq!(ErrorKind::Cancelled.exit_code(), 130);
         assert_eq!(ErrorKind::DataLoss.exit_code(), 15);
+    }
+
+    #[test]
+    fn damage_reported_through_the_file_seam_stays_damage() {
+        let damage = Error::data_loss("frame", 7, "a", "b").with_hint("restore it");
+        let seam = io::Error::new(io::ErrorKind::InvalidData, damage);
+        let engine = shingle::Error::io("read", Path::new("000004.sst"), seam);
+        let error = Error::from(engine);
+        assert_eq!(error.kind(), ErrorKind::DataLoss);
+        assert_eq!(error.hint(), Some("restore it"));
+        assert!(error.chain().contains("corrupt frame at offset=`7`"));
+        let disk = shingle::Error::io("read", Path::new("x"), io::Error::other("bad disk"));
+        assert_eq!(Error::from(disk).kind(), ErrorKind::Io);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shingle::db::{Database, ReadOptions};
+use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
-use crate::budget::MemoryBudget;
+use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
 use crate::engine::pebble::PebbleSource;
 use crate::engine::reader::Metadata;
@@ -51,9 +52,27 @@ impl Default for OpenOptions {
 pub struct Store {
     path: PathBuf,
     contract: Contract<PebbleSource>,
-    file: Box<V3File>,
+    /// None: the path is a database directory.
+    file: Option<Box<V3File>>,
     database: Database,
     warnings: Vec<String>,
+    _cache_share: Reservation,
+}
+
+/// The most bytes that decoded blocks are kept in; half of the budget, if that is less. Point reads and reads by way of
+/// an index come back to the same blocks; scans pass the cache by.
+const BLOCK_CACHE_BYTES_MAX: u64 = 128 << 20;
+
+fn read_options(cache_bytes: u64) -> ReadOptions {
+    let cache = BlockCache::new(usize::try_from(cache_bytes).unwrap_or(usize::MAX));
+    let table = TableOptions {
+        cache: Arc::new(cache),
+        ..TableOptions::default()
+    };
+    ReadOptions {
+        table,
+        ..ReadOptions::default()
+    }
 }
 
 impl fmt::Debug for Store {
@@ -80,7 +99,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store> {
     open_with(path, &OpenOptions::default())
 }
 
-/// Opens a file for reading.
+/// Opens a file, or the directory of a database that a v3 file would hold, for reading.
 ///
 /// # Errors
 /// `NotFound` for a missing or empty file, `InvalidArgument` for a file of another kind, `DataLoss` for a damaged one,
@@ -95,6 +114,10 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store>
 
 impl Store {
     fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        if options.fs.metadata(path).is_ok_and(|found| found.is_dir) {
+            let fs = Arc::clone(&options.fs);
+            return Self::open_database(path, None, fs, path, options);
+        }
         let envelope_options = envelope::OpenOptions {
             limits: options.limits,
             variables: options.variables.clone(),
@@ -110,11 +133,29 @@ impl Store {
             }
         };
         let payload = file.payload()?;
-        let database = Database::open_sealed(payload, Path::new(""), ReadOptions::default())?;
+        Self::open_database(path, Some(file), payload, Path::new(""), options)
+    }
+
+    /// Opens the database in `dir` of `fs`, which is what lies at `path`.
+    fn open_database(
+        path: &Path,
+        file: Option<Box<V3File>>,
+        fs: Arc<dyn Fs>,
+        dir: &Path,
+        options: &OpenOptions,
+    ) -> Result<Self> {
+        let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
+        let cache_share = options
+            .budget
+            .reserve(cache_bytes, "cache of decoded blocks")?;
+        let database = Database::open_sealed(fs, dir, read_options(cache_bytes))?;
+        let (format, payload_encoding) = file
+            .as_ref()
+            .map_or(("", ""), |file| ("v3", file.encoding().as_str()));
         let metadata = Metadata {
             engine: "pebble",
-            format: "v3",
-            payload_encoding: file.encoding().as_str(),
+            format,
+            payload_encoding,
         };
         let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
@@ -124,6 +165,7 @@ impl Store {
             file,
             database,
             warnings,
+            _cache_share: cache_share,
         })
     }
 
@@ -147,9 +189,9 @@ impl Store {
         &self.path
     }
 
-    /// The envelope, for tools.
-    pub fn envelope(&self) -> &V3File {
-        &self.file
+    /// The envelope, for tools; none for a database directory.
+    pub fn envelope(&self) -> Option<&V3File> {
+        self.file.as_deref()
     }
 
     /// The database inside, for tools.

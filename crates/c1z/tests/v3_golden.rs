@@ -1,12 +1,19 @@
 //! Every v3 file that Go wrote, against everything that Go answers about it: all three payload encodings, conversions,
 //! results of compactions, files of older layouts, unfinished ones. Also key by key against the list of live rows.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets unexpected data must stop, and says what it counted"
+)]
 
 mod common;
 
 use std::path::Path;
 
 use c1z::ErrorKind;
-use c1z::engine::{Profile, Reader};
+use c1z::engine::Profile;
 use common::{Comparison, open_as};
 use shingle::db::ScanOptions;
 use shingle::iter::Bounds;

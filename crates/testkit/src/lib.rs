@@ -14,5 +14,6 @@ pub mod hostile;
 pub mod ids;
 pub mod replay;
 pub mod table;
+pub mod times;
 
 pub use error::{Error, Result};

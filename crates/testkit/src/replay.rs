@@ -1,13 +1,9 @@
 //! Replays recorded writes into an engine.
 
-use std::fmt;
-use std::time::Duration;
-
 use c1z::engine::StorageEngine;
-use c1z::engine::types::{SyncId, SyncType, Timestamp, Verification};
+use c1z::engine::types::{SyncId, SyncType, Verification};
+use std::fmt;
 
-use crate::clock::ManualClock;
-use crate::golden::Dump;
 use crate::golden::ops::{Op, Step};
 
 /// What a caller does about steps that the contract has no call for: `None` leaves the step unsupported.
@@ -17,7 +13,7 @@ pub type Handler<'a> =
 /// How to replay.
 #[derive(Default)]
 pub struct ReplayOptions<'a> {
-    /// Called before each step, to set clocks.
+    /// Called before each step, to set clocks; see [`Times`](crate::times::Times).
     pub before: Option<&'a mut dyn FnMut(&Step)>,
     /// Called for steps that the contract has no call for, with the current or else the last sync.
     pub handler: Option<Handler<'a>>,
@@ -178,32 +174,6 @@ fn sync_number(syncs: &[SyncId], number: usize) -> Result<&SyncId, StepCause> {
     let index = number.checked_sub(1);
     let found = index.and_then(|index| syncs.get(index));
     found.ok_or(StepCause::NoSuchSync)
-}
-
-/// Sets a clock so that syncs start and end when those of a dump did, and otherwise moves it by a nanosecond a step:
-/// a hook for [`ReplayOptions::before`].
-pub fn times_of_dump<'a>(dump: &Dump, clock: &'a ManualClock) -> impl FnMut(&Step) + use<'a> {
-    let times: Vec<(Timestamp, Option<Timestamp>)> = dump
-        .sync_runs()
-        .map(|run| (run.started_at, run.ended_at))
-        .collect();
-    let mut started = 0;
-    move |step| match step.op {
-        Op::StartSync { .. } => {
-            if let Some((at, _)) = times.get(started) {
-                clock.set(*at);
-            }
-            started += 1;
-        }
-        Op::EndSync => {
-            let time = started.checked_sub(1).and_then(|index| times.get(index));
-            if let Some((_, Some(at))) = time {
-                clock.set(*at);
-            }
-        }
-        Op::Sleep => clock.advance(Duration::from_secs(1)),
-        _ => clock.advance(Duration::from_nanos(1)),
-    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use c1z::Store;
+use c1z::envelope::V3File;
 use c1z::keyspace::Key;
 use c1z_proto::c1z::v3::C1ZManifestV3;
 use shingle::db::ScanOptions;
 use shingle::inspect::TableEvent;
 use shingle::iter::Bounds;
 use shingle::sst::{Table as SsTable, TableOptions};
-use shingle::vfs::Fs;
+use shingle::vfs::{Fs, OsFs};
 
 use super::stdout;
 use crate::args::{Format, Global, Inspect};
@@ -36,7 +37,7 @@ pub(crate) fn run(global: &Global, what: &Inspect) -> Result<(), Failure> {
 }
 
 fn envelope(store: &Store) -> Result<(), Failure> {
-    let file = store.envelope();
+    let file = require_envelope(store)?;
     let mut out = stdout();
     writeln!(out, "format v3, {} bytes", file.file_len())?;
     writeln!(
@@ -78,9 +79,19 @@ fn envelope(store: &Store) -> Result<(), Failure> {
     Ok(table.finish()?)
 }
 
+fn require_envelope(store: &Store) -> Result<&V3File, Failure> {
+    store.envelope().ok_or_else(|| {
+        let path = store.path().display();
+        c1z::Error::invalid(format!(
+            "a database directory has no envelope: path=`{path}`"
+        ))
+        .into()
+    })
+}
+
 /// The manifest without its descriptors, which are long and always the same.
 fn manifest(global: &Global, store: &Store) -> Result<(), Failure> {
-    let bytes = store.envelope().manifest_bytes();
+    let bytes = require_envelope(store)?.manifest_bytes();
     let mut manifest: C1ZManifestV3 = c1z_proto::decode(bytes).map_err(|error| {
         let what = c1z::Error::new(c1z::ErrorKind::DataLoss, "cannot decode the manifest");
         Failure::Library(what.with_source(error))
@@ -152,11 +163,12 @@ fn describe(event: &TableEvent) -> Vec<String> {
 }
 
 fn sst(store: &Store, name: &str) -> Result<(), Failure> {
-    let payload = store.envelope().payload()?;
     let path = Path::new(name);
-    let file = payload
-        .open(path)
-        .map_err(|error| c1z::Error::io("open the table", path, error))?;
+    let opened = match store.envelope() {
+        Some(envelope) => envelope.payload()?.open(path),
+        None => OsFs.open(&store.path().join(path)),
+    };
+    let file = opened.map_err(|error| c1z::Error::io("open the table", path, error))?;
     let table = SsTable::open(file, path, &TableOptions::default()).map_err(c1z::Error::from)?;
     let table = Arc::new(table);
     let mut out = stdout();

@@ -124,7 +124,7 @@ mod tests {
     fn control_characters_are_shown_not_sent() {
         assert_eq!(
             render(&[["a\u{1b}[2Jb", "x\ny"]]),
-            "A            | Name\na\\u{1b}[2Jb | x\\ny\n\n"
+            "A           | Name\na\\u{1b}[2Jb | x\\ny\n\n"
         );
     }
 

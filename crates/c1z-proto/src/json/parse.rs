@@ -1,8 +1,8 @@
 //! From JSON to encoded bytes.
 //!
 //! The bytes are canonical: the members of an object are encoded as they come and put in order at
-//! its end, unless they are already. Strict where JSON of protobuf is: unknown and repeated members,
-//! numbers out of range and wrong types are errors, `null` means unset.
+//! its end, unless they are already. Strict where JSON of protobuf is: unknown and repeated
+//! members, numbers out of range and wrong types are errors, `null` means unset.
 
 mod known;
 mod output;

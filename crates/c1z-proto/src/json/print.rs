@@ -3,8 +3,8 @@
 //! Each message is walked once to note where its fields stand (a slot for each), because JSON wants
 //! them in order of declaration and the wire may have them in any. The notes of all open messages
 //! lie on one stack that is kept from message to message. What the wire may repeat is merged as a
-//! decoder would: the last scalar wins, messages are joined, the last member of a oneof and the last
-//! entry of a key stay. What is replaced must be well-formed all the same.
+//! decoder would: the last scalar wins, messages are joined, the last member of a oneof and the
+//! last entry of a key stay. What is replaced must be well-formed all the same.
 
 mod known;
 mod slots;
@@ -65,8 +65,8 @@ impl Printer {
     /// Appends the JSON of an encoded message to `out`, which is left as it was on an error.
     ///
     /// Fails if the bytes are malformed, if an `Any` is of unknown type and that is an error, or if
-    /// a value has no JSON: a date outside of the years 1 to 9999, a `google.protobuf.Value` without
-    /// content.
+    /// a value has no JSON: a date outside of the years 1 to 9999, a `google.protobuf.Value`
+    /// without content.
     ///
     /// Linear in the number of bytes, but for maps and fields that are out of order, which are
     /// sorted.

@@ -317,6 +317,45 @@ fn raw_forms_of_unknown_types_are_accepted_on_request() {
 }
 
 #[test]
+fn a_type_is_given_once() {
+    for name in ["c1.connector.v2.RawId", "google.protobuf.BoolValue"] {
+        let content = if name.ends_with("RawId") {
+            "\"id\":\"x\""
+        } else {
+            "\"value\":true"
+        };
+        let once = format!("{{\"annotations\":[{{\"@type\":\"x/{name}\",{content}}}]}}");
+        parse(ResourceType::MESSAGE, once.as_bytes()).unwrap();
+        let twice = once.replace(content, &format!("{content},\"@type\":\"x/{name}\""));
+        assert!(
+            parse(ResourceType::MESSAGE, twice.as_bytes()).is_err(),
+            "{twice}"
+        );
+    }
+}
+
+#[test]
+fn the_last_member_of_a_oneof_stays() {
+    let message = crate::connector::v2::SecurityInsightTrait::MESSAGE;
+    let [score, issue] = [field(1, b"\x22\x01s"), field(2, b"\x0a\x01i")];
+    let both = [score.clone(), issue.clone()].concat();
+    assert_eq!(print(message, &both), r#"{"issue":{"value":"i"}}"#);
+    // A member that comes back starts afresh.
+    let back = [score.clone(), issue.clone(), field(1, b"\x18\x05")].concat();
+    assert_eq!(
+        print(message, &back),
+        r#"{"riskScore":{"normalizedScore":5}}"#
+    );
+    // What is replaced must still be well-formed.
+    let bad = [field(1, b"\xff"), issue].concat();
+    let error = print_with(PrintOptions::default(), message, &bad).unwrap_err();
+    assert_eq!(
+        (error.path().as_str(), error.offset()),
+        ("risk_score", Some(2))
+    );
+}
+
+#[test]
 fn messages_print_and_parse_directly() {
     let grant = Grant {
         id: "g".into(),
@@ -359,7 +398,10 @@ fn times_at_the_edges() {
 
 proptest! {
     #[test]
-    fn timestamps_round_trip(seconds in -62_135_596_800_i64..=253_402_300_799, nanos in 0..1_000_000_000) {
+    fn timestamps_round_trip(
+        seconds in -62_135_596_800_i64..=253_402_300_799,
+        nanos in 0..1_000_000_000,
+    ) {
         let mut out = Vec::new();
         time::print_timestamp(seconds, nanos, &mut out).unwrap();
         let text = std::str::from_utf8(&out).unwrap().trim_matches('"');

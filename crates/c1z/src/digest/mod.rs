@@ -19,6 +19,8 @@
 //! `c1z3-keyspace` §8.
 
 pub mod build;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod hash;
 pub mod node;
 pub mod read;

@@ -9,6 +9,8 @@
 mod counters;
 mod decode;
 mod fault;
+#[doc(hidden)]
+pub mod fuzz;
 mod hash;
 mod head;
 mod identify;

@@ -13,6 +13,8 @@ pub mod bare_id;
 pub mod derive;
 pub mod external_id;
 pub mod family;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod identity;
 pub mod key;
 pub mod metadata;

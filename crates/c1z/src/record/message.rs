@@ -1,37 +1,22 @@
-//! Whole messages from and to bytes, within stated limits.
-//!
-//! Encoding is deterministic: fields ascend, map entries ascend by key and carry both parts, defaults
-//! are left out, unknown fields come last. Limits are chosen for stored records: messages nest up to
-//! [`RECURSION_MAX`] deep, which only a profile ever does, and the elements of repeated fields may
-//! take [`ELEMENT_BYTES_MAX`].
+//! Whole messages from and to bytes: the codec of [`c1z_proto`] with the errors of this crate.
 
-use buffa::{DecodeOptions, Message};
+use c1z_proto::schema::Described;
 
 use crate::{Error, Result};
 
-/// Messages nested deeper are refused. The Go decoder allows 10,000; a stack of 2 MiB does not.
-pub const RECURSION_MAX: u32 = 500;
-/// Memory that the elements of repeated fields of one message may take.
-pub const ELEMENT_BYTES_MAX: usize = 256 << 20;
-
-/// Decodes `bytes` whole. `structure` names the record in the error.
+/// Decodes `bytes` whole, within the limits of [`c1z_proto::decode`]. `structure` names the record in
+/// the error.
 ///
 /// # Errors
 /// Data loss: bytes that are not such a message, or exceed a limit.
-pub fn decode<M: Message>(structure: &'static str, bytes: &[u8]) -> Result<M> {
-    DecodeOptions::new()
-        .with_recursion_limit(RECURSION_MAX)
-        .with_element_memory_limit(ELEMENT_BYTES_MAX)
-        .decode_from_slice(bytes)
-        .map_err(|error| Error::data_loss(structure, 0, "a protobuf message", error))
-}
-
-/// Appends the canonical bytes of `message`.
-pub fn encode_into<M: Message>(message: &M, out: &mut Vec<u8>) {
-    message.encode(out);
+pub fn decode<M: Described>(structure: &'static str, bytes: &[u8]) -> Result<M> {
+    c1z_proto::decode(bytes).map_err(|error| {
+        let offset = error.offset().unwrap_or_default() as u64;
+        Error::data_loss(structure, offset, "a protobuf message", error)
+    })
 }
 
 /// The canonical bytes of `message`.
-pub fn encode<M: Message>(message: &M) -> Vec<u8> {
-    message.encode_to_vec()
+pub fn encode<M: Described>(message: &M) -> Vec<u8> {
+    c1z_proto::encode_canonical(message)
 }

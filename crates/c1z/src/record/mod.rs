@@ -18,6 +18,8 @@
 pub mod annotation;
 pub mod asset;
 pub mod entitlement;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod grant;
 pub mod manifest;
 pub mod message;
@@ -29,7 +31,7 @@ pub mod stats;
 pub mod sync_run;
 pub mod timestamp;
 pub mod token;
-pub mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -1,177 +1,91 @@
-//! The protobuf wire format, field by field, without messages: what index derivation, views and the
-//! wire-to-wire paths read and write.
+//! Protobuf fields of stored values, read and written without messages.
 //!
-//! [`Fields`] walks the fields of one message and lends their bytes; it allocates nothing, bounds
-//! every length by the slice it was given, and fails on what a protobuf parser must refuse. It knows
-//! no schema: callers match numbers and take later values over earlier ones, as protobuf does. The
-//! `put_*` functions append fields in the form that a deterministic encoder produces
-//! (`messages` "Encoding rules").
+//! A thin layer over [`c1z_proto::scan`] and [`c1z_proto::wire`]: faults become errors of this crate,
+//! and a few shapes that records consist of are appended in one call, in the form that a deterministic
+//! encoder produces. Callers match numbers and take later values over earlier ones, as protobuf does.
+
+use c1z_proto::scan;
+use c1z_proto::wire::{self, WireType};
+
+pub(crate) use c1z_proto::scan::Value;
+pub(crate) use c1z_proto::wire::{put_varint, varint_len};
 
 use crate::{Error, Result};
 
-/// Groups inside groups deeper than this are refused, not followed.
-const GROUP_DEPTH_MAX: usize = 100;
-/// Bytes of the longest varint.
-const VARINT_LEN_MAX: usize = 10;
-
-/// The value of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// Wire type 0.
-    Varint(u64),
-    /// Wire type 1.
-    Fixed64(u64),
-    /// Wire type 2: a string, bytes, message, map entry or packed list.
-    Bytes(&'a [u8]),
-    /// Wire type 3: a group, without its end tag. No message of the formats uses one.
-    Group(&'a [u8]),
-    /// Wire type 5.
-    Fixed32(u32),
-}
-
 /// One field of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field<'a> {
-    /// The field number, at least 1.
-    pub number: u32,
-    /// The value.
-    pub value: Value<'a>,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field<'a> {
+    /// The field number.
+    pub(crate) number: u32,
+    /// What it holds.
+    pub(crate) value: Value<'a>,
 }
 
 /// Walks the fields of one message.
 #[derive(Clone, Debug)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     message: &'a [u8],
     position: usize,
 }
 
 impl<'a> Fields<'a> {
     /// The fields of `message`.
-    pub fn new(message: &'a [u8]) -> Self {
+    #[inline]
+    pub(crate) const fn new(message: &'a [u8]) -> Self {
         Self {
             message,
             position: 0,
         }
     }
 
-    /// Offset in the message of the next field.
-    pub fn position(&self) -> usize {
-        self.position
-    }
-
     /// The next field; none at the end. After an error the walk is over.
+    ///
+    /// Nearly every field of a record is a length-delimited one with a number below 16 and less than
+    /// 128 bytes; those take the short way, and all others that of the scanner.
     #[inline]
-    pub fn next_field(&mut self) -> Result<Option<Field<'a>>> {
-        if self.position >= self.message.len() {
+    pub(crate) fn next_field(&mut self) -> Result<Option<Field<'a>>> {
+        let rest = self.message.get(self.position..).unwrap_or_default();
+        if let [tag, len, rest @ ..] = rest
+            && *tag >= 1 << 3
+            && *tag & 0x87 == 2
+            && *len < 0x80
+            && let Some(bytes) = rest.get(..usize::from(*len))
+        {
+            self.position += 2 + bytes.len();
+            return Ok(Some(Field {
+                number: u32::from(*tag >> 3),
+                value: Value::Bytes(bytes),
+            }));
+        }
+        if rest.is_empty() {
             return Ok(None);
         }
-        let (number, wire_type) = self.tag()?;
-        let value = match wire_type {
-            2 => Value::Bytes(self.bytes()?),
-            0 => Value::Varint(self.varint()?),
-            _ => self.rare_value(number, wire_type)?,
+        self.scan_field(rest)
+    }
+
+    #[inline(never)]
+    fn scan_field(&mut self, rest: &'a [u8]) -> Result<Option<Field<'a>>> {
+        let Some(field) = scan::fields(rest).next() else {
+            return Ok(None);
         };
-        Ok(Some(Field { number, value }))
+        let field = field.map_err(|fault| self.malformed(fault))?;
+        self.position += field.range.end;
+        Ok(Some(Field {
+            number: field.number,
+            value: field.value,
+        }))
     }
 
     #[cold]
-    fn rare_value(&mut self, number: u32, wire_type: u8) -> Result<Value<'a>> {
-        match wire_type {
-            1 => Ok(Value::Fixed64(u64::from_le_bytes(self.array()?))),
-            3 => self.group(number).map(Value::Group),
-            5 => Ok(Value::Fixed32(u32::from_le_bytes(self.array()?))),
-            other => Err(self.bad("a wire type of 0, 1, 2, 3 or 5", other)),
-        }
-    }
-
-    #[inline]
-    fn tag(&mut self) -> Result<(u32, u8)> {
-        let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).unwrap_or(0);
-        let wire_type = (tag & 7) as u8;
-        if number == 0 || number > 0x1fff_ffff {
-            return Err(self.bad("a field number from 1 to 536870911", tag >> 3));
-        }
-        Ok((number, wire_type))
-    }
-
-    #[inline]
-    fn varint(&mut self) -> Result<u64> {
-        if let Some(&byte) = self.message.get(self.position)
-            && byte < 0x80
-        {
-            self.position += 1;
-            return Ok(u64::from(byte));
-        }
-        self.long_varint()
-    }
-
-    fn long_varint(&mut self) -> Result<u64> {
-        let mut value = 0u64;
-        for i in 0..VARINT_LEN_MAX {
-            let Some(&byte) = self.message.get(self.position + i) else {
-                return Err(self.bad("the rest of a varint", "the end of the message"));
-            };
-            let bits = u64::from(byte & 0x7f);
-            if i == VARINT_LEN_MAX - 1 && byte > 1 {
-                break;
-            }
-            value |= bits << (7 * i);
-            if byte < 0x80 {
-                self.position += i + 1;
-                return Ok(value);
-            }
-        }
-        Err(self.bad("a varint of at most 64 bits", "a longer one"))
-    }
-
-    #[inline]
-    fn bytes(&mut self) -> Result<&'a [u8]> {
-        let len = self.varint()?;
-        let left = self.message.len() - self.position;
-        match usize::try_from(len) {
-            Ok(len) if len <= left => {
-                let start = self.position;
-                self.position += len;
-                Ok(self.message.get(start..self.position).unwrap_or_default())
-            }
-            _ => Err(self.bad("a length within the message", len)),
-        }
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let tail = self.message.get(self.position..).unwrap_or_default();
-        match tail.first_chunk::<N>() {
-            Some(&bytes) => {
-                self.position += N;
-                Ok(bytes)
-            }
-            None => Err(self.bad("a fixed-width value", "the end of the message")),
-        }
-    }
-
-    /// Walks over a group whose start tag was just read.
-    fn group(&mut self, number: u32) -> Result<&'a [u8]> {
-        let start = self.position;
-        let mut open = vec![number];
-        loop {
-            let end = self.position;
-            let (number, wire_type) = self.tag()?;
-            match wire_type {
-                3 if open.len() < GROUP_DEPTH_MAX => open.push(number),
-                3 => return Err(self.bad("groups nested less deeply", GROUP_DEPTH_MAX)),
-                4 if open.last() == Some(&number) => {
-                    open.pop();
-                    if open.is_empty() {
-                        return Ok(self.message.get(start..end).unwrap_or_default());
-                    }
-                }
-                4 => return Err(self.bad("the end of the open group", number)),
-                0 => drop(self.varint()?),
-                2 => drop(self.bytes()?),
-                other => drop(self.rare_value(number, other)?),
-            }
-        }
+    fn malformed(&mut self, fault: wire::Fault) -> Error {
+        let offset = self.position + fault.offset;
+        self.position = self.message.len();
+        Error::data_loss(
+            "protobuf message",
+            offset as u64,
+            "a well-formed field",
+            fault,
+        )
     }
 
     /// The error for a known field of `structure` whose wire type is not the declared one. The walk
@@ -181,11 +95,6 @@ impl<'a> Fields<'a> {
         let end = self.position as u64;
         Error::data_loss(structure, end, "the declared wire type", "another one")
     }
-
-    #[cold]
-    fn bad(&self, expected: &str, found: impl std::fmt::Display) -> Error {
-        Error::data_loss("protobuf message", self.position as u64, expected, found)
-    }
 }
 
 /// The text of a string field.
@@ -193,63 +102,41 @@ impl<'a> Fields<'a> {
 /// # Errors
 /// Bytes that are not UTF-8.
 #[inline]
-pub fn text(bytes: &[u8]) -> Result<&str> {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        Err(error) => Err(Error::data_loss(
-            "protobuf string",
-            error.valid_up_to() as u64,
-            "UTF-8",
-            "other bytes",
-        )),
+        Err(error) => Err(not_text(error.valid_up_to())),
     }
 }
 
-/// Bytes that `value` takes as a varint.
-#[inline]
-pub fn varint_len(value: u64) -> usize {
-    (70 - (value | 1).leading_zeros() as usize) / 7
+#[cold]
+fn not_text(offset: usize) -> Error {
+    Error::data_loss("protobuf string", offset as u64, "UTF-8", "other bytes")
 }
 
 /// Bytes that a length-delimited field with a number below 16 takes.
 #[inline]
-pub fn bytes_len(len: usize) -> usize {
+pub(crate) const fn bytes_len(len: usize) -> usize {
     1 + varint_len(len as u64) + len
-}
-
-/// Appends a varint.
-#[inline]
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "seven bits at a time, by definition"
-        )]
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "less than 80 here")]
-    out.push(value as u8);
 }
 
 /// Appends tag and length of a length-delimited field; its bytes follow.
 #[inline]
-pub fn put_header(out: &mut Vec<u8>, number: u32, len: usize) {
-    put_varint(out, u64::from(number) << 3 | 2);
+pub(crate) fn put_header(out: &mut Vec<u8>, number: u32, len: usize) {
+    wire::put_tag(out, number, WireType::Bytes);
     put_varint(out, len as u64);
-}
-
-/// Appends a length-delimited field.
-#[inline]
-pub fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
-    put_header(out, number, bytes.len());
-    out.extend_from_slice(bytes);
 }
 
 /// Appends a string or bytes field unless it is empty, as proto3 encoders do.
 #[inline]
-pub fn put_nonempty(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+pub(crate) fn put_nonempty(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     if !bytes.is_empty() {
         put_bytes(out, number, bytes);
     }
+}
+
+/// Appends a length-delimited field.
+#[inline]
+pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    wire::put_bytes_field(out, number, bytes);
 }

@@ -1,10 +1,10 @@
 //! Entry points for hostile input. Each takes any bytes, must return, and must not panic; an error
 //! of a kind that bytes alone cannot cause is a bug and does panic.
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::sync::Arc;
 
-use shingle::vfs::ReadFile;
+use shingle::vfs::MemFile;
 use shingle::{ErrorKind, Result};
 
 use super::catalog::ObjectKind;
@@ -17,20 +17,6 @@ use super::table::{Row, Rows, Table};
 /// Bytes of values that [`read`] looks at before it stops: a small file may refer to the same
 /// overflow pages from many rows.
 const VALUE_BYTES_MAX: usize = 64 << 20;
-
-#[derive(Debug)]
-pub(super) struct Bytes(pub(super) Vec<u8>);
-
-impl ReadFile for Bytes {
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        self.0.get(start..).unwrap_or_default().read(buf)
-    }
-
-    fn len(&self) -> u64 {
-        self.0.len() as u64
-    }
-}
 
 /// What [`read`] saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +47,7 @@ pub fn read(bytes: &[u8]) -> (Seen, Result<()>) {
 
 /// Reads every object, also after one of them failed; returns the first error.
 fn read_all(bytes: &[u8], seen: &mut Seen) -> Result<()> {
-    let database = Database::open(Arc::new(Bytes(bytes.to_vec())))?;
+    let database = Database::open(Arc::new(MemFile::new(bytes)))?;
     let mut result = Ok(());
     for object in database.schema().objects() {
         let one = match object.kind {
@@ -148,7 +134,7 @@ fn read_entries(mut entries: IndexRows, seen: &mut Seen) -> Result<()> {
 /// # Panics
 /// If the check fails with an error, or does not stop at its limit of findings.
 pub fn check(bytes: &[u8]) -> Option<CheckReport> {
-    let database = Database::open(Arc::new(Bytes(bytes.to_vec()))).ok()?;
+    let database = Database::open(Arc::new(MemFile::new(bytes))).ok()?;
     let options = CheckOptions { findings_max: 50 };
     match database.check(options) {
         Ok(report) => {

@@ -48,8 +48,8 @@ impl Comparison {
         let report: CheckReport = check_reader(reader, dump, profile, &options);
         report.fill(&mut self.table, label);
         if !report.is_clean() {
-            self.wrong
-                .push_str(&format!("== {label}\n{}", report.render(8)));
+            let differences = report.render(8);
+            self.wrong.extend(["== ", label, "\n", &differences]);
         }
         self.files += 1;
     }

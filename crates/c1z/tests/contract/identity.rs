@@ -90,6 +90,28 @@ fn one_id_of_two_structures_is_ambiguous_by_structure_and_moves_by_id() {
     });
 }
 
+/// An id that one grant's structure builds means that grant, whatever others call themselves.
+#[test]
+fn an_id_built_from_structure_comes_first() {
+    on_all(|bench| {
+        bench.start(&SyncType::Full);
+        let of = |group: &str| entitlement(&at("group", group), &format!("group:{group}:member"));
+        let user = at("user", "u");
+        let built = "group:a:member:user:u";
+        let posing = named(grant(&of("b"), &user), built);
+        bench
+            .engine()
+            .put_grants(&[grant(&of("a"), &user), posing])
+            .unwrap();
+        let got = bench.engine().get_grant(&Scope::Default, built).unwrap();
+        let expected = match bench.identity {
+            Identity::Structural => "group:a:member",
+            Identity::External => "group:b:member",
+        };
+        assert_eq!(got.entitlement.as_option().unwrap().id, expected);
+    });
+}
+
 #[test]
 fn one_entitlement_id_on_two_resources() {
     on_all(|bench| {

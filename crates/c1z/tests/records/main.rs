@@ -13,6 +13,7 @@
     reason = "a test that meets unexpected data must stop"
 )]
 
+mod damage;
 mod golden;
 mod keys;
 mod messages;

@@ -6,7 +6,10 @@
 use c1z::sqlite_file::writer::WriteOptions;
 use c1z::sqlite_file::{CheckOptions, CheckReport, FindingKind, fuzz};
 
-use crate::random::{Random, seeds};
+use testkit::chance::Chance;
+use testkit::golden::sqlite::Row;
+
+use crate::random::seeds;
 use crate::reference;
 use crate::support::{copy_tables, golden, goldens, open, write};
 
@@ -62,7 +65,7 @@ fn golden_files_and_their_copies_are_sound() {
         let rows = golden
             .dump()
             .iter()
-            .filter(|line| line["table"].is_string())
+            .filter(|row| matches!(row, Row::Record { .. }))
             .count();
         assert_eq!(report.rows, rows as u64, "{}", golden.name);
         assert_eq!(
@@ -328,11 +331,11 @@ fn any_damage_that_reading_notices_the_check_notices() {
     let (mut unsound, mut runs) = (0, 0);
     for original in &originals {
         for seed in seeds(60) {
-            let mut random = Random::new(seed);
+            let mut random = Chance::seeded(seed);
             let mut bytes = original.clone();
             for _ in 0..=random.below(3) {
                 let at = random.below(bytes.len());
-                bytes[at] = random.pick(&[0, 1, 0x0d, 0x7f, 0x80, 0xff]);
+                bytes[at] = *random.pick(&[0, 1, 0x0d, 0x7f, 0x80, 0xff]).unwrap();
             }
             let Some(report) = fuzz::check(&bytes) else {
                 continue;

@@ -7,37 +7,32 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::support::{Golden, golden, goldens, open, table_rows};
 use c1z::sqlite_file::{Database, Index, IndexEntry, Predicate, Row, Table, Value};
 use serde_json::{Value as Json, json};
+use testkit::golden::sqlite::{Cell, Row as Cells};
+
+use crate::support::{Golden, golden, goldens, open, table_rows};
 
 #[test]
 fn schema_and_pragmas_equal_those_of_sqlite() {
     for golden in goldens() {
         let database = open(&golden.database).unwrap();
-        let objects: Vec<Json> = database
-            .schema()
-            .objects()
-            .iter()
-            .map(|object| {
-                json!({"schema": object.sql, "type": object.kind.name(), "name": object.name})
-            })
-            .collect();
-        let dump = golden.dump();
-        let want: Vec<&Json> = dump
-            .iter()
-            .filter(|line| line["schema"].is_string())
-            .collect();
-        assert_eq!(objects.iter().collect::<Vec<_>>(), want, "{}", golden.name);
-        for line in dump.iter().filter(|line| line["pragma"].is_string()) {
-            let pragma = line["pragma"].as_str().unwrap();
-            assert_eq!(
-                pragma_of(&database, pragma),
-                line["value"],
-                "{} {pragma}",
-                golden.name
-            );
+        let mut objects = database.schema().objects().iter();
+        for line in golden.dump() {
+            match line {
+                Cells::Schema { kind, name, schema } => {
+                    let object = objects.next().expect("an object");
+                    assert_eq!(object.kind.name(), kind, "{}", golden.name);
+                    assert_eq!((&object.name, &object.sql), (&name, &schema));
+                }
+                Cells::Pragma { pragma, value } => {
+                    let found = pragma_of(&database, &pragma);
+                    assert_eq!(found, value, "{} {pragma}", golden.name);
+                }
+                Cells::Record { .. } => {}
+            }
         }
+        assert!(objects.next().is_none(), "{}", golden.name);
     }
 }
 
@@ -64,11 +59,10 @@ fn all_rows_equal_those_of_sqlite() {
     let mut total = 0;
     for golden in goldens() {
         let database = open(&golden.database).unwrap();
-        let mut want: BTreeMap<String, Vec<Json>> = BTreeMap::new();
-        for mut line in golden.dump() {
-            if line["table"].is_string() {
-                let table = line["table"].as_str().unwrap().to_owned();
-                want.entry(table).or_default().push(line["row"].take());
+        let mut want: BTreeMap<String, Vec<BTreeMap<String, Cell>>> = BTreeMap::new();
+        for line in golden.dump() {
+            if let Cells::Record { table, row } = line {
+                want.entry(table).or_default().push(row);
             }
         }
         for object in database.schema().objects() {
@@ -77,7 +71,8 @@ fn all_rows_equal_those_of_sqlite() {
                 total += want.len();
                 let found = table_rows(&database, &object.name);
                 assert_eq!(found.len(), want.len(), "{} {}", golden.name, object.name);
-                for (found, want) in found.iter().zip(&want) {
+                for (found, want) in found.into_iter().zip(want) {
+                    let found: BTreeMap<String, Cell> = found.into_iter().collect();
                     assert_eq!(found, want, "{} {}", golden.name, object.name);
                 }
             }

@@ -8,8 +8,9 @@
 
 use c1z::sqlite_file::fuzz;
 use shingle::{Error, ErrorKind};
+use testkit::chance::Chance;
 
-use crate::random::{Random, seeds};
+use crate::random::seeds;
 use crate::support::{golden, goldens, open};
 
 /// Databases of different shapes: overflow pages in tables and indexes, deep indexes, freelists.
@@ -97,7 +98,7 @@ fn random_damage_never_panics() {
     for case in CASES {
         let original = golden(case).database;
         for seed in seeds(60) {
-            let mut random = Random::new(seed);
+            let mut random = Chance::seeded(seed);
             let mut bytes = original.clone();
             for _ in 0..=random.below(6) {
                 damage(&mut bytes, &mut random);
@@ -113,7 +114,7 @@ fn random_damage_never_panics() {
 }
 
 /// One random change: a bit, a field of a page header, a pointer, a page, or an end.
-fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
+fn damage(bytes: &mut Vec<u8>, random: &mut Chance) {
     let pages = (bytes.len() / 4096).max(1);
     let page = random.below(pages) * 4096;
     let base = if page == 0 { page + 100 } else { page };
@@ -121,7 +122,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
         0 => put(
             bytes,
             page + random.below(4096),
-            &[random.pick(&[0, 1, 0x7f, 0x80, 0xff])],
+            &[*random.pick(&[0, 1, 0x7f, 0x80, 0xff]).unwrap()],
         ),
         1 => put(bytes, base + random.below(12), &random.bytes(1)),
         2 => {
@@ -208,12 +209,12 @@ fn statements_of_any_bytes_return() {
     for (i, statement) in statements.iter().enumerate() {
         let text = format!("{statement};{}", statements[(i + 1) % statements.len()]);
         for seed in seeds(300) {
-            let mut random = Random::new(seed);
+            let mut random = Chance::seeded(seed);
             let mut bytes = text.clone().into_bytes();
             for _ in 0..=random.below(4) {
                 let at = random.below(bytes.len());
                 match random.below(3) {
-                    0 => bytes[at] = random.pick(b"()[]\"'`,-/*x0 \0;.e"),
+                    0 => bytes[at] = *random.pick(b"()[]\"'`,-/*x0 \0;.e").unwrap(),
                     1 => drop(bytes.splice(at..at, random.bytes(3))),
                     _ => bytes.truncate(at.max(1)),
                 }

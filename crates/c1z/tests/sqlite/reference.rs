@@ -13,10 +13,11 @@ use c1z::sqlite_file::{
 };
 use serde_json::Value as Json;
 use shingle::ErrorKind;
-use shingle::vfs::{Fs, OsFs};
+use shingle::vfs::MemFile;
+use testkit::golden::read_file;
 
 use crate::golden::{check_all_indexes, check_index, values};
-use crate::support::{Bytes, open};
+use crate::support::open;
 
 pub(crate) const NAMES: [&str; 9] = [
     "altered",
@@ -34,9 +35,7 @@ fn unzip(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("testdata/sqlite")
         .join(name);
-    let file = OsFs.open(&path).unwrap();
-    let mut packed = vec![0; usize::try_from(file.len()).unwrap()];
-    file.read_exact_at(0, &mut packed).unwrap();
+    let packed = read_file(&path).unwrap();
     let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(packed.as_slice())
         .read_to_end(&mut bytes)
@@ -134,7 +133,7 @@ fn rows_and_indexes_equal_those_of_sqlite() {
 #[test]
 fn one_page_of_cache_is_enough() {
     for name in ["types", "deleted"] {
-        let file = Arc::new(Bytes(database(name)));
+        let file = Arc::new(MemFile::new(database(name)));
         let database = Database::open_with(file, ReadOptions { cache_bytes: 0 }).unwrap();
         compare_rows(name, &database);
         check_all_indexes(name, &database);

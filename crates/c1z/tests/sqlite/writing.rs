@@ -7,16 +7,18 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 use c1z::sqlite_file::writer::{Image, Scratch, WriteOptions, Writer};
 use c1z::sqlite_file::{Database, Value, fuzz};
 use shingle::ErrorKind;
-use shingle::vfs::{Fs, OsFs, ReadFile, WriteFile};
+use shingle::vfs::{Fs, MemFile, MemFs, ReadFile, WriteFile};
+use testkit::chance::Chance;
 
 use crate::golden::check_all_indexes;
-use crate::random::{Random, seeds};
-use crate::support::{Buffer, Bytes, copy_tables, goldens, open, table_rows, write};
+use crate::random::seeds;
+use crate::support::{copy_tables, goldens, open, table_rows, write};
 
 #[test]
 fn golden_databases_are_the_same_when_written_again() {
@@ -222,21 +224,21 @@ fn nulls_do_not_collide_in_a_unique_index() {
 }
 
 /// Random rows in ascending order of rowid.
-fn random_rows(random: &mut Random, count: usize) -> Vec<(i64, [Value<'static>; 3])> {
+fn random_rows(random: &mut Chance, count: usize) -> Vec<(i64, [Value<'static>; 3])> {
     let mut rowid = -5;
     (0..count)
         .map(|i| {
             rowid += 1 + i64::try_from(random.below(3)).unwrap();
-            let len = random.pick(&[0, 1, 3, 8, 40, 300, 1_500]);
+            let len = *random.pick(&[0, 1, 3, 8, 40, 300, 1_500]).unwrap();
             let text: String = (0..len)
-                .map(|_| random.pick(&['a', 'b', '\0', 'é']))
+                .map(|_| *random.pick(&['a', 'b', '\0', 'é']).unwrap())
                 .collect();
             // Unique together with any text, or null.
             let number = match random.below(5) {
                 0 => Value::Null,
                 _ => Value::Integer(i64::try_from(i).unwrap() * 7 % 1_000_003),
             };
-            let blob_len = random.pick(&[0, 10, 200, 5_000]);
+            let blob_len = *random.pick(&[0, 10, 200, 5_000]).unwrap();
             let blob = Value::Blob(random.bytes(blob_len).into());
             (rowid, [Value::text(&text).into_owned(), number, blob])
         })
@@ -245,9 +247,10 @@ fn random_rows(random: &mut Random, count: usize) -> Vec<(i64, [Value<'static>; 
 
 #[test]
 fn the_memory_budget_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let (fs, dir) = (MemFs::new(), Path::new("scratch"));
+    fs.create_dir_all(dir).unwrap();
     for seed in seeds(1) {
-        let rows = random_rows(&mut Random::new(seed), 400);
+        let rows = random_rows(&mut Chance::seeded(seed), 400);
         let context = format!("seed {seed}");
         let whole = round_trip(&rows, WriteOptions::default(), &context);
         // One key a file, so that files are merged before the end; then a few files.
@@ -255,13 +258,13 @@ fn the_memory_budget_changes_nothing() {
             let options = WriteOptions {
                 memory_bytes,
                 scratch: Some(Scratch {
-                    fs: Arc::new(OsFs),
-                    dir: dir.path().to_owned(),
+                    fs: Arc::new(fs.clone()),
+                    dir: dir.to_owned(),
                 }),
             };
             let spilled = round_trip(&rows, options, &context);
             assert!(spilled == whole, "{context} budget {memory_bytes}");
-            let left = OsFs.list(dir.path()).unwrap();
+            let left = fs.list(dir).unwrap();
             assert!(left.is_empty(), "{context} left {left:?}");
         }
     }
@@ -291,7 +294,7 @@ fn without_a_scratch_folder_too_many_keys_are_refused() {
 fn a_streamed_blob_is_the_same_as_a_given_one() {
     let statements = ["create table t (id integer primary key, before text, b blob, after text)"];
     for len in [0, 1, 4_000, 4_050, 4_061, 4_092, 300_000] {
-        let blob = Random::new(len as u64).bytes(len);
+        let blob = Chance::seeded(len as u64).bytes(len);
         let given = write(&statements, WriteOptions::default(), |writer| {
             let mut table = writer.table("t")?;
             table.push(
@@ -535,12 +538,12 @@ fn a_full_disk_is_an_error_at_any_page() {
 
 #[test]
 fn the_two_parts_read_as_one_file() {
-    let body = Buffer::default();
-    let writer = Writer::new(Box::new(body.clone()), &GENERIC, WriteOptions::default());
+    let (fs, path) = (MemFs::new(), Path::new("body"));
+    let writer = Writer::new(fs.create(path).unwrap(), &GENERIC, WriteOptions::default());
     let written = writer.unwrap().finish().unwrap();
-    let body = body.take();
+    let body = fs.read(path).unwrap();
     let whole = [&written.first_page, body.as_slice()].concat();
-    let image = Image::new(written.first_page, Arc::new(Bytes(body)));
+    let image = Image::new(written.first_page, Arc::new(MemFile::new(body)));
     assert_eq!(image.len(), whole.len() as u64);
     for (start, len) in [
         (0, 10),

@@ -22,6 +22,8 @@ mod data;
 mod data_block;
 mod filter;
 mod footer;
+#[doc(hidden)]
+pub mod fuzz;
 mod handle;
 mod index_block;
 mod key_buf;

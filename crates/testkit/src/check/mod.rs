@@ -21,7 +21,7 @@ use c1z::engine::types::{GrantKey, ResourceRef, SyncId};
 use c1z::engine::{Profile, Reader, Scope};
 use c1z_proto::connector::v2;
 
-pub use report::{CheckReport, Deviation, Difference};
+pub use report::{CheckReport, Deviation, Difference, contract_deviations};
 
 use crate::golden::dump::{Dump, GoError, List, Row};
 use rows::{Listed, Pages};

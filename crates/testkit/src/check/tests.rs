@@ -16,7 +16,8 @@ use crate::golden::ndjson::Line;
 use crate::golden::ops::Op;
 use crate::golden::{Case, Dump};
 use crate::ids::ListedIds;
-use crate::replay::{ReplayOptions, replay, times_of_dump};
+use crate::replay::{ReplayOptions, replay};
+use crate::times::Times;
 
 fn opened(case: &Case, dump: &Dump, change: impl Fn(&Model)) -> Model {
     let clock = Arc::new(ManualClock::at(dump.read_at()));
@@ -28,7 +29,8 @@ fn opened(case: &Case, dump: &Dump, change: impl Fn(&Model)) -> Model {
         ids: Arc::new(ListedIds::new(ids.collect::<Vec<_>>())),
         rows_max: 10_000,
     });
-    let mut before = times_of_dump(dump, &clock);
+    let times = Times::of_syncs(dump);
+    let mut before = times.hook(&clock);
     let steps = case.ops().unwrap();
     let options = ReplayOptions {
         before: Some(&mut before),
@@ -46,13 +48,8 @@ fn no_digests() -> CheckOptions {
         "GetEntitlementGrantDigestNodes",
         "GrantGenerationDigest",
     ];
-    let deviation = |check| Deviation {
-        check,
-        about: "",
-        found: "",
-        of_engine: true,
-        reason: "the model builds no digests",
-    };
+    let deviation =
+        |check| Deviation::new(check, "", "", "the model builds no digests").of_engine();
     CheckOptions {
         order: Order::Primary,
         deviations: checks.map(deviation).to_vec(),
@@ -235,13 +232,8 @@ fn deviations_cover_and_go_stale() {
     let report = check_reader(&model, &dump, Profile::GoPebble, &options);
     assert!(report.is_clean(), "{}", report.render(9));
     assert_eq!(report.expected.len(), 1);
-    options.deviations.push(Deviation {
-        check: "rows",
-        about: "no such row",
-        found: "",
-        of_engine: false,
-        reason: "planted",
-    });
+    let planted = Deviation::new("rows", "no such row", "", "planted");
+    options.deviations.push(planted);
     let report = check_reader(&model, &dump, Profile::GoPebble, &options);
     assert!(!report.is_clean() && report.differences.is_empty());
     assert_eq!(report.stale.len(), 1);

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use c1z::engine::model::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::reader::Reader as _;
+use c1z::engine::types::Timestamp;
 use c1z::engine::{Identity, PageRequest, Profile, Scope};
 
 use super::*;
 use crate::chance::SeededEntropy;
+use crate::clock::ManualClock;
 use crate::golden::Case;
 
 fn model() -> Model {

@@ -117,7 +117,7 @@ fn lengths_over_the_field_are_in_a_record() {
     // The reader believes the record and finds the data missing.
     let error = list(&out).unwrap_err();
     assert!(error.to_string().starts_with("truncated"), "{error}");
-    let expected = format!("{} more bytes", len);
+    let expected = format!("{len} more bytes");
     assert!(error.to_string().contains(&expected), "{error}");
 }
 

@@ -79,7 +79,7 @@ fn v1() -> Vec<u8> {
     out
 }
 
-fn all_small() -> Vec<(String, Vec<u8>)> {
+pub(super) fn all_small() -> Vec<(String, Vec<u8>)> {
     let v3 = ENCODINGS.map(|encoding| (encoding.as_str().to_owned(), small(encoding)));
     v3.into_iter().chain([("v1".to_owned(), v1())]).collect()
 }

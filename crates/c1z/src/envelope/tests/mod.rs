@@ -19,7 +19,7 @@ use super::*;
 use crate::Result;
 
 /// The folder of the golden files.
-fn golden() -> PathBuf {
+pub(super) fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden")
 }
 
@@ -29,7 +29,7 @@ fn slice(bytes: &[u8], range: Range<u64>) -> &[u8] {
 }
 
 /// All bytes of a file of `fs`.
-fn read_all(fs: &dyn Fs, path: impl AsRef<Path>) -> Vec<u8> {
+pub(super) fn read_all(fs: &dyn Fs, path: impl AsRef<Path>) -> Vec<u8> {
     let path = path.as_ref();
     let file = fs
         .open(path)
@@ -52,6 +52,14 @@ fn open_v3(path: &Path) -> Box<V3File> {
         EnvelopeFile::V3(file) => file,
         EnvelopeFile::V1(_) => panic!("{} is v1", path.display()),
     }
+}
+
+/// A small file of each format and encoding.
+pub(super) fn small_files_of_every_kind() -> Vec<Vec<u8>> {
+    damage::all_small()
+        .into_iter()
+        .map(|(_, bytes)| bytes)
+        .collect()
 }
 
 /// Name and bytes of every file of a payload.

@@ -105,13 +105,13 @@ impl<'a> GrantView<'a> {
         };
         let mut fields = Fields::new(record);
         while let Some(field) = fields.next_field()? {
-            view.take(field, &fields)?;
+            view.take(&field, &fields)?;
         }
         Ok(view)
     }
 
     #[inline]
-    fn take(&mut self, field: Field<'a>, fields: &Fields<'a>) -> Result<()> {
+    fn take(&mut self, field: &Field<'a>, fields: &Fields<'a>) -> Result<()> {
         match (field.number, field.value) {
             (2, Value::Bytes(bytes)) => self.external_id = wire::text(bytes)?,
             (3, Value::Bytes(bytes)) => {

@@ -1,31 +1,19 @@
 //! What only a look at the pages shows.
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
+
+use shingle::vfs::{Fs, MemFile, MemFs};
 
 use super::super::database::Database;
 use super::super::fuzz;
 use super::key::{KeyDecoder, columns, push_rowid, push_value};
 use super::*;
 
-#[derive(Clone, Debug, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl WriteFile for Buffer {
-    fn write_all(&mut self, data: &[u8]) -> io::Result<()> {
-        self.0.lock().unwrap().extend_from_slice(data);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Writes 12 rows with overflow pages; the page with the byte `lock_byte` is not to be used.
 fn with_lock_byte(lock_byte: u64) -> Vec<u8> {
-    let body = Buffer::default();
-    let sink = PageSink::with_lock_byte(Box::new(body.clone()), lock_byte);
+    let (fs, path) = (MemFs::new(), Path::new("body"));
+    let sink = PageSink::with_lock_byte(fs.create(path).unwrap(), lock_byte);
     let statements = [
         "create table t (id integer primary key, a text, b blob)",
         "create index i on t (a)",
@@ -40,7 +28,7 @@ fn with_lock_byte(lock_byte: u64) -> Vec<u8> {
     }
     table.finish().unwrap();
     let written = writer.finish().unwrap();
-    let body = body.0.lock().unwrap().clone();
+    let body = fs.read(path).unwrap();
     let bytes = [&written.first_page, body.as_slice()].concat();
     assert_eq!(bytes.len() as u64, written.len_bytes());
     bytes
@@ -71,7 +59,7 @@ fn the_locked_page_is_skipped_wherever_it_is() {
 fn the_header_is_that_of_a_rollback_journal() {
     let bytes = with_lock_byte(1 << 30);
     assert_eq!(bytes[18..20], [1, 1]);
-    let database = Database::open(Arc::new(fuzz::Bytes(bytes))).unwrap();
+    let database = Database::open(Arc::new(MemFile::new(bytes))).unwrap();
     let header = database.header().unwrap();
     assert_eq!((header.freelist_head, header.freelist_count), (0, 0));
     assert_eq!(header.schema_cookie, 2);

@@ -24,6 +24,9 @@ mod bytes;
 mod prefix;
 mod uint;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use bits::{Bool, BoolBuilder};
 pub(super) use bytes::{Bytes, BytesBuilder};
 pub(super) use prefix::{PrefixBytes, PrefixBytesBuilder, PrefixSizing};

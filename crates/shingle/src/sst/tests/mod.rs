@@ -3,7 +3,10 @@
 
 mod cost;
 mod golden;
+mod hostile;
+mod refused;
 mod round_trip;
+mod worked;
 
 use std::path::Path;
 use std::sync::Arc;
