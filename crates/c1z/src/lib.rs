@@ -10,6 +10,7 @@ pub mod envelope;
 mod error;
 pub mod keyspace;
 pub mod ksuid;
+pub mod ops;
 pub mod record;
 pub mod sqlite_file;
 mod store;

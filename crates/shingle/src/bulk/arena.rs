@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::order;
+use crate::Result;
 
 /// Most bytes of rows in one arena.
 pub(super) const ARENA_MAX: usize = u32::MAX as usize;
@@ -69,11 +70,6 @@ impl Arena {
         self.bytes.len() + self.entries.len() * size_of::<Entry>()
     }
 
-    /// Number of rows.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -128,6 +124,25 @@ impl Arena {
             entry.start,
             entry.value(&self.bytes),
         ))
+    }
+
+    /// Calls `visit` with every row of the sorted arena; with `newest_only`, only
+    /// the first of each key.
+    pub(super) fn each(
+        &self,
+        newest_only: bool,
+        mut visit: impl FnMut(&[u8], u32, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut last: Option<&[u8]> = None;
+        for entry in &self.entries {
+            let key = entry.key(&self.bytes);
+            if newest_only && last == Some(key) {
+                continue;
+            }
+            last = Some(key);
+            visit(key, entry.start, entry.value(&self.bytes))?;
+        }
+        Ok(())
     }
 
     /// Which rows of the sorted arena have keys in `[lower, upper)`. O(log rows).

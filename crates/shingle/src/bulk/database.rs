@@ -34,6 +34,9 @@ pub struct DatabaseWriter {
     settings: Arc<Settings>,
 }
 
+/// A table and its file.
+type Numbered = (TableMeta, TempFile);
+
 /// A database that was written.
 #[derive(Clone, Debug)]
 pub struct BuiltDatabase {
@@ -98,24 +101,21 @@ impl DatabaseWriter {
             rows += section.rows();
             finished.extend(section.tables);
         }
-        let mut files = Vec::new();
-        let mut tables = Vec::new();
+        let mut numbered: Vec<Numbered> = Vec::new();
         let mut raw_bytes = 0;
         for table in finished {
             raw_bytes += table.summary.contents.key_len + table.summary.contents.value_len;
-            tables.push(meta_of(&table.summary, FileNumber(0))?);
-            files.push(table.file);
+            numbered.push((meta_of(&table.summary, FileNumber(0))?, table.file));
         }
-        let mut numbered: Vec<_> = tables.into_iter().zip(files).collect();
         numbered.sort_by(|(a, _), (b, _)| a.smallest.cmp(&b.smallest));
         for ((table, file), number) in numbered.iter_mut().zip(FIRST_TABLE..) {
             table.number = FileNumber(number);
             let name = FileName::Table(table.number).to_string();
             file.rename(settings.scratch.dir().join(name))?;
         }
-        let (tables, files): (Vec<_>, Vec<_>) = numbered.into_iter().unzip();
+        let tables: Vec<_> = numbered.iter().map(|(table, _)| table.clone()).collect();
         let small = Small::write(settings, &version_of(&tables)?)?;
-        let files = settle(settings, files, small)?;
+        let files = settle(settings, numbered, small)?;
         Ok(BuiltDatabase {
             dir: settings.scratch.dir().to_owned(),
             tables,
@@ -164,46 +164,45 @@ fn version_of(tables: &[TableMeta]) -> Result<Version> {
 /// OPTIONS, MANIFEST and markers; removed when this goes unless they are kept.
 struct Small {
     files: Vec<TempFile>,
+    /// Names and lengths.
+    listed: Vec<(String, u64)>,
 }
 
 impl Small {
     /// Writes them: durable and in order, or as plain files.
     fn write(settings: &Settings, version: &Version) -> Result<Self> {
         let (fs, dir) = (settings.scratch.fs(), settings.scratch.dir());
-        // Markers come first in the list and so are the first to go.
-        let mut small = Self { files: Vec::new() };
-        if settings.options.sync {
-            let written = write_small(fs, dir, version);
-            small.adopt(settings);
-            written?;
-            return Ok(small);
-        }
+        // Made in memory first: then names and lengths are known before anything can fail.
         let made = MemFs::new();
         write_small(&made, Path::new(""), version)?;
-        let written = copy_files(&made, fs, dir);
-        small.adopt(settings);
-        written?;
-        Ok(small)
-    }
-
-    /// Takes charge of whatever was written.
-    fn adopt(&mut self, settings: &Settings) {
-        let (fs, dir) = (settings.scratch.fs(), settings.scratch.dir());
-        let names = fs.list(dir).unwrap_or_default();
-        let mut names: Vec<_> = names.into_iter().filter(|name| is_small(name)).collect();
-        names.sort_by_key(|name| !name.starts_with("marker."));
-        for name in names {
-            let path = dir.join(name);
-            self.files.push(TempFile::adopt(&settings.scratch, path));
+        let files = files_of(&made).map_err(|e| Error::io("make", dir, e))?;
+        let mut names: Vec<&String> = files.iter().map(|(name, _)| name).collect();
+        // Markers are the first to go: without them there is no database.
+        names.sort_by_key(|name| !matches!(FileName::parse(name), FileName::Marker(_)));
+        let adopt = |name: &String| TempFile::adopt(&settings.scratch, dir.join(name));
+        let small = Self {
+            files: names.into_iter().map(adopt).collect(),
+            listed: files
+                .iter()
+                .map(|(name, bytes)| (name.clone(), bytes.len() as u64))
+                .collect(),
+        };
+        if settings.options.sync {
+            write_small(fs, dir, version)?;
+        } else {
+            for (name, bytes) in &files {
+                write_file(fs, &dir.join(name), bytes, false)?;
+            }
         }
+        Ok(small)
     }
 }
 
-fn is_small(name: &str) -> bool {
-    matches!(
-        FileName::parse(name),
-        FileName::Marker(_) | FileName::Manifest(_) | FileName::Options(_)
-    )
+/// Names and bytes of all files.
+fn files_of(fs: &MemFs) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let names = fs.list(Path::new(""))?;
+    let read = |name: String| fs.read(&name).map(|bytes| (name, bytes));
+    names.into_iter().map(read).collect()
 }
 
 fn write_small(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<()> {
@@ -224,32 +223,18 @@ fn write_file(fs: &dyn Fs, path: &Path, bytes: &[u8], sync: bool) -> Result<()> 
     write().map_err(|e| Error::io("write", path, e))
 }
 
-fn copy_files(from: &MemFs, to: &dyn Fs, dir: &Path) -> Result<()> {
-    let cannot_copy = |e| Error::io("copy", dir, e);
-    for name in from.list(Path::new("")).map_err(cannot_copy)? {
-        let bytes = from.read(&name).map_err(cannot_copy)?;
-        write_file(to, &dir.join(&name), &bytes, false)?;
-    }
-    Ok(())
-}
-
-/// Makes the names durable and lists the files, which from then on stay.
-fn settle(settings: &Settings, tables: Vec<TempFile>, small: Small) -> Result<Vec<(String, u64)>> {
+/// Makes the names durable; from then on the files stay. Returns names and lengths of all.
+fn settle(settings: &Settings, tables: Vec<Numbered>, small: Small) -> Result<Vec<(String, u64)>> {
     let (fs, dir) = (settings.scratch.fs(), settings.scratch.dir());
-    let mut listed = Vec::new();
-    for file in small.files.iter().chain(&tables) {
-        let path = file.path();
-        let found = fs
-            .metadata(path)
-            .map_err(|e| Error::io("look up", path, e))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        listed.push((name.into_owned(), found.len));
-    }
     if settings.options.sync {
         fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     }
-    listed.sort_unstable();
+    let mut listed = small.listed;
     small.files.into_iter().for_each(TempFile::keep);
-    tables.into_iter().for_each(TempFile::keep);
+    for (table, file) in tables {
+        listed.push((FileName::Table(table.number).to_string(), table.size));
+        file.keep();
+    }
+    listed.sort_unstable();
     Ok(listed)
 }

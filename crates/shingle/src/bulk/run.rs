@@ -108,17 +108,9 @@ pub(super) fn write_arena(
     compression: Compression,
 ) -> Result<Run> {
     let mut writer = RunWriter::new(scratch, compression)?;
-    let mut last: Option<&[u8]> = None;
-    for at in 0..arena.len() {
-        let Some((key, place, value)) = arena.row(at) else {
-            break;
-        };
-        if newest_only && last == Some(key) {
-            continue;
-        }
-        last = Some(key);
-        writer.add(key, trailer_of(base + u64::from(place)), value)?;
-    }
+    arena.each(newest_only, |key, place, value| {
+        writer.add(key, trailer_of(base + u64::from(place)), value)
+    })?;
     writer.finish()
 }
 

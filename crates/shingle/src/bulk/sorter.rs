@@ -193,6 +193,30 @@ impl Sorter {
         Ok(Sorted::in_runs(Runs::new(runs.into()), newest_only))
     }
 
+    /// Hands what was added to `emit` in order and starts anew; for many small sorts, since memory is
+    /// kept from one to the next.
+    ///
+    /// # Errors
+    /// As [`Sorter::finish`], and the first error of `emit`.
+    pub fn drain(&mut self, mut emit: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        if self.runs.is_empty() && self.spill.is_none() {
+            let newest_only = self.options.duplicates == Duplicates::KeepLast;
+            self.arena.sort();
+            self.rows = 0;
+            let drained = self
+                .arena
+                .each(newest_only, |key, _, value| emit(key, value));
+            self.arena.clear();
+            return drained;
+        }
+        let fresh = Self::new(self.scratch.clone(), self.options);
+        let mut scan = std::mem::replace(self, fresh).finish()?.scan(Bounds::all());
+        while let Some(row) = scan.next()? {
+            emit(row.key, row.value)?;
+        }
+        Ok(())
+    }
+
     /// Merges runs until no more than `most` are left.
     fn merge_to(&mut self, most: usize) -> Result<()> {
         while self.runs.len() > most {

@@ -50,12 +50,13 @@ fn whatever_fails_is_reported_and_leaves_nothing() {
             }
             failed += 1;
             let left = mem.list(Path::new("db")).unwrap_or_default();
-            match built {
+            match &built {
                 // What could not be removed is the fault itself, and no part of the database.
-                Ok(_) => {
+                Ok(built) => {
                     let temporary = left.iter().map(|name| FileName::parse(name));
                     let temporary = temporary.filter(|n| matches!(n, FileName::Temporary(_)));
                     assert!(temporary.count() <= 1, "{left:?}");
+                    assert_whole(&mem, built, &rows);
                 }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Io, "{pattern} {n}: {error}");
@@ -65,6 +66,19 @@ fn whatever_fails_is_reported_and_leaves_nothing() {
         }
         assert!(failed >= least, "{failed} operations of {pattern}");
     }
+}
+
+/// The database lists all its files and holds all rows.
+fn assert_whole(mem: &MemFs, built: &BuiltDatabase, rows: &[(Vec<u8>, Vec<u8>)]) {
+    let alone = MemFs::new();
+    for (name, len) in &built.files {
+        let bytes = mem.read(Path::new("db").join(name)).unwrap();
+        assert_eq!(bytes.len() as u64, *len);
+        alone.install(Path::new("db").join(name), bytes).unwrap();
+    }
+    let expected: Rows = rows.iter().cloned().collect();
+    let found = rows_of(Arc::new(alone), "db").unwrap();
+    assert!(found.into_iter().eq(expected));
 }
 
 #[test]

@@ -126,6 +126,33 @@ fn parts_of_the_rows_can_be_walked_alone() {
 }
 
 #[test]
+fn draining_hands_over_in_order_and_starts_anew() {
+    let (mem, fs) = mem();
+    fs.create_dir_all(Path::new("t")).unwrap();
+    for duplicates in [Duplicates::KeepLast, Duplicates::KeepAll] {
+        let mut rows = sorter(&fs, SMALLEST, duplicates);
+        for count in [0, 10, 4000, 50] {
+            let added = odd_rows(count, usize::try_from(count).unwrap());
+            let mut expected = Vec::new();
+            let mut drained = Vec::new();
+            for (key, value) in &added {
+                rows.add(key, value).unwrap();
+            }
+            for row in collect(sort(&added, 64 << 20, duplicates).scan(Bounds::all())) {
+                expected.push((row.0, row.1));
+            }
+            let emit = |key: &[u8], value: &[u8]| {
+                drained.push((key.to_vec(), value.to_vec()));
+                Ok(())
+            };
+            rows.drain(emit).unwrap();
+            assert!(drained == expected, "{count} {duplicates:?}");
+            assert_eq!((rows.rows(), files(&mem, "t").len()), (0, 0));
+        }
+    }
+}
+
+#[test]
 fn rows_larger_than_the_memory_pass() {
     let (mem, fs) = mem();
     fs.create_dir_all(Path::new("t")).unwrap();

@@ -1,0 +1,12 @@
+//! Operations over whole syncs: building files from records, converting between formats.
+//!
+//! They stream: rows pass from a source to a writer one at a time, and what must be sorted is sorted
+//! within a memory budget on disk. Nothing here knows a terminal; progress goes to an [`Observer`],
+//! which may also stop the operation.
+
+pub mod build;
+mod observe;
+mod raw;
+
+pub use observe::{NoObserver, Observer, Progress, Step};
+pub use raw::{RecordKind, StoredRecord};

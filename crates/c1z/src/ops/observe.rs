@@ -1,0 +1,87 @@
+//! Watching an operation while it runs, and stopping it.
+
+use crate::Result;
+
+/// What an operation is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Step {
+    /// Rows are read and handed to the writer.
+    Rows,
+    /// Rows that came in no order are sorted and written.
+    Sort,
+    /// Indexes and digests are written.
+    Indexes,
+    /// The finished database is packed into its envelope.
+    Pack,
+}
+
+/// How far an operation got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What it is at.
+    pub step: Step,
+    /// Rows of this step that are done.
+    pub rows: u64,
+    /// Rows of this step in all, where known.
+    pub rows_total: Option<u64>,
+}
+
+/// Watches an operation.
+pub trait Observer: Send + Sync {
+    /// Called at the start of each step and every few thousand rows. An error, for example
+    /// [`crate::ErrorKind::Cancelled`], stops the operation and is what it returns; nothing is left
+    /// behind then.
+    fn advanced(&self, progress: &Progress) -> Result<()>;
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn advanced(&self, _: &Progress) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Rows between two calls of an observer.
+const INTERVAL: u64 = 4096;
+
+/// Counts the rows of one step and tells an observer now and then.
+pub(crate) struct Meter<'a> {
+    observer: &'a dyn Observer,
+    progress: Progress,
+    next: u64,
+}
+
+impl<'a> Meter<'a> {
+    /// Begins a step.
+    pub(crate) fn start(
+        observer: &'a dyn Observer,
+        step: Step,
+        rows_total: Option<u64>,
+    ) -> Result<Self> {
+        let meter = Self {
+            observer,
+            progress: Progress {
+                step,
+                rows: 0,
+                rows_total,
+            },
+            next: INTERVAL,
+        };
+        observer.advanced(&meter.progress)?;
+        Ok(meter)
+    }
+
+    /// One more row is done.
+    pub(crate) fn row(&mut self) -> Result<()> {
+        self.progress.rows += 1;
+        if self.progress.rows < self.next {
+            return Ok(());
+        }
+        self.next = self.progress.rows + INTERVAL;
+        self.observer.advanced(&self.progress)
+    }
+}
