@@ -387,6 +387,8 @@ fn values_of_another_shape_are_refused() {
     assert!(HashedGrant::from_row(&key[..10], &[0; 8]).is_err());
 }
 
+type Damage = (&'static str, fn(&mut Rows));
+
 #[test]
 fn rows_that_contradict_each_other_are_refused() {
     let good = {
@@ -396,7 +398,7 @@ fn rows_that_contradict_each_other_are_refused() {
     };
     assert_eq!(read(&good).unwrap().unwrap().root.width, 2);
     assert_eq!(read(&Rows::new()).unwrap(), None);
-    let damages: [(&str, fn(&mut Rows)); 9] = [
+    let damages: [Damage; 9] = [
         ("no root", |rows| drop(rows.remove(0))),
         ("a leaf is missing", |rows| drop(rows.pop())),
         ("leaves out of order", |rows| rows.swap(1, 2)),

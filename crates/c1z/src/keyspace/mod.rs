@@ -4,9 +4,9 @@
 //! index needs, or knows which sync is meant: one database holds one sync. Facts come from
 //! `c1z3-keyspace` §2 to §4, §11 and §12; `docs/format/keyspace.md` is the short form.
 //!
-//! In reading order: [`tuple`] (the codec), [`family`] (the ranges), [`identity`] (what is one row),
+//! In reading order: [`mod@tuple`] (the codec), [`family`] (the ranges), [`identity`] (what is one row),
 //! [`key`] (keys as values), [`metadata`] and [`stamp`] (the engine's rows), [`splice`] and
-//! [`derive`] (index keys from primary rows), [`prefix`] (ranges for lists and wipes), [`bare_id`]
+//! [`mod@derive`] (index keys from primary rows), [`prefix`] (ranges for lists and wipes), [`bare_id`]
 //! (readings of a joined id), [`external_id`] (the older layout).
 
 pub mod bare_id;

@@ -70,7 +70,10 @@ fn every_real_file_verifies() {
         let file = open(name);
         let verified = file.payload().unwrap().verify().unwrap();
         assert_eq!(verified.files, verified.hashed);
-        println!("{name}: {verified:?} in {:?}", clock.monotonic().saturating_sub(start));
+        println!(
+            "{name}: {verified:?} in {:?}",
+            clock.monotonic().saturating_sub(start)
+        );
     }
 }
 

@@ -61,7 +61,7 @@ fn cost_of(store: &Store, filter: &GrantFilter) -> Cost {
         .reader()
         .stream_grants(&Scope::Default, filter)
         .unwrap();
-    let returned = rows.map(|row| row.unwrap()).count() as u64;
+    let returned = rows.fold(0, |count, row| row.map(|_| count + 1).unwrap());
     let after = store.database().counters();
     let visited = after.entries - before.entries + after.gets - before.gets;
     Cost { visited, returned }

@@ -320,8 +320,7 @@ impl Held {
 
     fn send(&mut self, flow: &mut Flow) -> Result<()> {
         if let Some(folded) = self.folded.take() {
-            self.value.clear();
-            message::encode_into(&folded, &mut self.value);
+            self.value = message::encode(&folded);
         }
         match StoredRecord::of_row(&self.key, &self.value) {
             Some(record) => flow.row(record.kind.family(), record.key, record.value),
