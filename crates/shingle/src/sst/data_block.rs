@@ -70,103 +70,8 @@ impl ColumnarBlock {
             values,
             external,
         };
-        block.check_rows(&changed)?;
+        RowCheck::new(&block)?.run(&changed)?;
         Ok(block)
-    }
-
-    /// Key order, trailers, longest key, prefix-changed bits.
-    fn check_rows(&self, changed: &Bool) -> Result<()> {
-        let data = self.data.as_slice();
-        let constant = self.trailers.constant().map(Trailer);
-        if let Some(trailer) = constant {
-            check_kind(trailer)?;
-        }
-        let key_len_max = data
-            .first_chunk::<CUSTOM_LEN>()
-            .map_or(0, |len| u32::from_le_bytes(*len) as usize);
-        let block_prefix = self.keys.block_prefix(data).len();
-        let mut previous = Trailer(0);
-        let mut suffix: &[u8] = &[];
-        let mut prefix_len = 0;
-        let mut differ = 0;
-        for row in 0..self.rows {
-            let found = self.keys.suffix(data, row);
-            let repeated = if PrefixBytes::is_bundle_start(row) {
-                prefix_len = block_prefix
-                    + self
-                        .keys
-                        .bundle_prefix(data, PrefixBytes::bundle_of(row))
-                        .len();
-                suffix = found;
-                row > 0 && self.check_bundle_order(row)?
-            } else if found.is_empty() {
-                true
-            } else if found > suffix {
-                suffix = found;
-                false
-            } else {
-                return Err(self.out_of_order(row));
-            };
-            if prefix_len + suffix.len() > key_len_max {
-                let (expected, found) = (key_len_max, prefix_len + suffix.len());
-                let expected = format_args!("keys of at most {expected} bytes");
-                return Err(Error::corrupt(STRUCTURE, 0, expected, found));
-            }
-            let trailer = match constant {
-                Some(trailer) => trailer,
-                None => self.trailer(row),
-            };
-            if constant.is_none() {
-                check_kind(trailer)?;
-            }
-            if repeated && trailer >= previous {
-                return Err(self.out_of_order(row));
-            }
-            previous = trailer;
-            differ |= u64::from(!repeated) << (row % 64);
-            if row % 64 == 63 || row + 1 == self.rows {
-                self.check_changed(changed, row / 64, differ)?;
-                differ = 0;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether `row`, the first of a bundle, repeats the key before it; an error when it is smaller.
-    fn check_bundle_order(&self, row: usize) -> Result<bool> {
-        let data = self.data.as_slice();
-        let before = self.keys.tail(data, row - 1);
-        let first = self.keys.bundle_first(data, PrefixBytes::bundle_of(row));
-        match before.cmp_bytes(first) {
-            Ordering::Less => Ok(false),
-            Ordering::Equal => Ok(true),
-            Ordering::Greater => Err(self.out_of_order(row)),
-        }
-    }
-
-    /// The first row of a block may repeat the last key of the block before; its bit is free.
-    fn check_changed(&self, changed: &Bool, word: usize, expected: u64) -> Result<()> {
-        let found = changed.word(&self.data, word) | u64::from(word == 0);
-        if found == expected {
-            return Ok(());
-        }
-        Err(Error::corrupt(
-            STRUCTURE,
-            word as u64,
-            format_args!("prefix-changed bits {expected:016x}"),
-            format_args!("{found:016x}"),
-        ))
-    }
-
-    fn out_of_order(&self, row: usize) -> Error {
-        let mut key = KeyBuf::default();
-        self.load_key(row, &mut key);
-        Error::corrupt(
-            STRUCTURE,
-            0,
-            "ascending internal keys",
-            format_args!("row {row} key {:x?} {:?}", key.bytes(), self.trailer(row)),
-        )
     }
 
     /// Number of rows, at least one.
@@ -229,6 +134,124 @@ impl ColumnarBlock {
     /// O(log rows).
     pub(super) fn seek_ge(&self, key: &[u8]) -> usize {
         self.keys.seek_ge(&self.data, key)
+    }
+}
+
+/// Walks the rows of a block once and checks what later access relies on: key order, trailers, the
+/// longest key, the prefix-changed bits.
+struct RowCheck<'a> {
+    block: &'a ColumnarBlock,
+    key_len_max: usize,
+    block_prefix_len: usize,
+    /// The trailer of all rows, already checked, if they have one.
+    constant: Option<Trailer>,
+    /// Trailer of the row before.
+    previous: Trailer,
+    /// Prefix length of the current bundle, block prefix included.
+    prefix_len: usize,
+    /// Suffix of the last distinct key of the bundle.
+    suffix: &'a [u8],
+}
+
+impl<'a> RowCheck<'a> {
+    fn new(block: &'a ColumnarBlock) -> Result<Self> {
+        let constant = block.trailers.constant().map(Trailer);
+        if let Some(trailer) = constant {
+            check_kind(trailer)?;
+        }
+        let key_len_max = block.data.first_chunk::<CUSTOM_LEN>();
+        Ok(Self {
+            block,
+            key_len_max: key_len_max.map_or(0, |len| u32::from_le_bytes(*len) as usize),
+            block_prefix_len: block.keys.block_prefix(&block.data).len(),
+            constant,
+            previous: Trailer(0),
+            prefix_len: 0,
+            suffix: &[],
+        })
+    }
+
+    fn run(mut self, changed: &Bool) -> Result<()> {
+        let rows = self.block.rows;
+        for word in 0..rows.div_ceil(64) {
+            let mut expected = 0;
+            for row in word * 64..rows.min(word * 64 + 64) {
+                let repeated = self.check_key(row)?;
+                self.check_trailer(row, repeated)?;
+                expected |= u64::from(!repeated) << (row % 64);
+            }
+            // The first row may repeat the last key of the block before; its bit is free.
+            let found = changed.word(&self.block.data, word) | u64::from(word == 0);
+            if found != expected {
+                return Err(Error::corrupt(
+                    STRUCTURE,
+                    0,
+                    format_args!("prefix-changed bits {expected:016x}"),
+                    format_args!("{found:016x}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `row` repeats the key before it; an error when it is smaller or too long.
+    #[inline]
+    fn check_key(&mut self, row: usize) -> Result<bool> {
+        let (data, keys) = (self.block.data.as_slice(), &self.block.keys);
+        let suffix = keys.suffix(data, row);
+        let repeated = if PrefixBytes::is_bundle_start(row) {
+            let repeated = row > 0 && self.check_bundle_order(row)?;
+            let bundle_prefix = keys.bundle_prefix(data, PrefixBytes::bundle_of(row));
+            self.prefix_len = self.block_prefix_len + bundle_prefix.len();
+            self.suffix = suffix;
+            repeated
+        } else if suffix.is_empty() {
+            true
+        } else if suffix > self.suffix {
+            self.suffix = suffix;
+            false
+        } else {
+            return Err(self.out_of_order(row));
+        };
+        let len = self.prefix_len + self.suffix.len();
+        if len > self.key_len_max {
+            let expected = format_args!("keys of at most {} bytes", self.key_len_max);
+            return Err(Error::corrupt(STRUCTURE, 0, expected, len));
+        }
+        Ok(repeated)
+    }
+
+    /// Whether `row`, the first of a bundle, repeats the key before it.
+    fn check_bundle_order(&self, row: usize) -> Result<bool> {
+        let (data, keys) = (self.block.data.as_slice(), &self.block.keys);
+        let first = keys.bundle_first(data, PrefixBytes::bundle_of(row));
+        match keys.tail(data, row - 1).cmp_bytes(first) {
+            Ordering::Less => Ok(false),
+            Ordering::Equal => Ok(true),
+            Ordering::Greater => Err(self.out_of_order(row)),
+        }
+    }
+
+    #[inline]
+    fn check_trailer(&mut self, row: usize, repeated: bool) -> Result<()> {
+        let trailer = self.constant.unwrap_or_else(|| self.block.trailer(row));
+        if self.constant.is_none() {
+            check_kind(trailer)?;
+        }
+        if repeated && row > 0 && trailer >= self.previous {
+            return Err(self.out_of_order(row));
+        }
+        self.previous = trailer;
+        Ok(())
+    }
+
+    fn out_of_order(&self, row: usize) -> Error {
+        let mut key = KeyBuf::default();
+        self.block.load_key(row, &mut key);
+        let key = key.bytes().escape_ascii();
+        let trailer = self.block.trailer(row);
+        let found = format_args!("row {row} key {key}{trailer:?}");
+        Error::corrupt(STRUCTURE, 0, "ascending internal keys", found)
     }
 }
 

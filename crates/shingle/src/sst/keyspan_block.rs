@@ -5,7 +5,9 @@
 //! (uint), suffixes and values (bytes, empty for range deletes), one row per tombstone. The fragment
 //! from boundary `i` to `i + 1` holds the tombstones `index[i]..index[i + 1]`, newest first.
 
-use super::column::{BlockFrame, BytesBuilder, ColumnType, Columns, UintBuilder};
+use std::ops::Range;
+
+use super::column::{BlockFrame, Bytes, BytesBuilder, ColumnType, Columns, Uint, UintBuilder};
 use crate::key::{Kind, RangeTombstone, SeqNo, Trailer};
 use crate::{Error, Result};
 
@@ -15,63 +17,110 @@ const CUSTOM_LEN: usize = 4;
 
 /// Decodes a range-delete block into its fragments, in order of start, newest first.
 pub(super) fn decode(data: &[u8]) -> Result<Vec<RangeTombstone>> {
-    let mut columns = Columns::open(STRUCTURE, data, CUSTOM_LEN, COLUMNS)?;
-    let count = columns.rows();
-    let boundaries = data
-        .first_chunk::<CUSTOM_LEN>()
-        .map_or(0, |n| u32::from_le_bytes(*n) as usize);
-    if boundaries > data.len() {
-        let expected = format_args!("at most {} boundaries", data.len());
-        return Err(Error::corrupt(STRUCTURE, 0, expected, boundaries));
-    }
-    let keys = columns.bytes(boundaries)?;
-    let starts = columns.uint(boundaries)?;
-    let trailers = columns.uint(count)?;
-    let suffixes = columns.bytes(count)?;
-    let values = columns.bytes(count)?;
-    columns.finish()?;
-    let corrupt = |expected: &str, found: u64| Error::corrupt(STRUCTURE, 0, expected, found);
+    let view = View::open(data)?;
     let mut tombstones = Vec::new();
     let mut index = 0;
-    for boundary in 0..boundaries {
-        let to = starts.get(data, boundary);
-        let span = boundary.checked_sub(1).map(|before| {
-            let (start, end) = (keys.get(data, before), keys.get(data, boundary));
-            (start, end)
-        });
-        if let Some((start, end)) = span
-            && start >= end
-        {
-            return Err(corrupt("ascending boundaries", boundary as u64));
-        }
-        if to < index || to > count as u64 || (span.is_none() && to != 0) {
+    for boundary in 0..view.boundaries {
+        let to = usize::try_from(view.starts.get(data, boundary)).unwrap_or(usize::MAX);
+        let is_first = boundary == 0;
+        if to < index || to > view.count || (is_first && to != 0) {
             return Err(corrupt("ascending tombstone indexes", to));
         }
-        let mut newer = Trailer(u64::MAX);
-        for i in index..to {
-            let i = usize::try_from(i).unwrap_or(count);
-            let trailer = Trailer(trailers.get(data, i));
-            if trailer.kind() != Some(Kind::RangeDelete) || trailer >= newer {
-                return Err(corrupt("descending range deletes", trailer.0));
-            }
-            if !suffixes.get(data, i).is_empty() || !values.get(data, i).is_empty() {
-                return Err(corrupt("range deletes without suffix and value", i as u64));
-            }
-            newer = trailer;
-            if let Some((start, end)) = span {
-                tombstones.push(RangeTombstone {
-                    start: start.to_vec(),
-                    end: end.to_vec(),
-                    seq: trailer.seq(),
-                });
-            }
+        if !is_first {
+            let (start, end) = view.span(data, boundary)?;
+            view.push_fragment(data, (start, end), index..to, &mut tombstones)?;
         }
         index = to;
     }
-    if index != count as u64 {
+    if index != view.count {
         return Err(corrupt("as many tombstones as trailers", index));
     }
     Ok(tombstones)
+}
+
+fn corrupt(expected: &str, found: usize) -> Error {
+    Error::corrupt(STRUCTURE, 0, expected, found)
+}
+
+/// The columns of a block.
+struct View {
+    boundaries: usize,
+    count: usize,
+    keys: Bytes,
+    starts: Uint,
+    trailers: Uint,
+    suffixes: Bytes,
+    values: Bytes,
+}
+
+impl View {
+    fn open(data: &[u8]) -> Result<Self> {
+        let mut columns = Columns::open(STRUCTURE, data, CUSTOM_LEN, COLUMNS)?;
+        let count = columns.rows();
+        let boundaries = data
+            .first_chunk::<CUSTOM_LEN>()
+            .map_or(0, |n| u32::from_le_bytes(*n) as usize);
+        if boundaries > data.len() {
+            return Err(corrupt("fewer boundaries than bytes", boundaries));
+        }
+        let view = Self {
+            boundaries,
+            count,
+            keys: columns.bytes(boundaries)?,
+            starts: columns.uint(boundaries)?,
+            trailers: columns.uint(count)?,
+            suffixes: columns.bytes(count)?,
+            values: columns.bytes(count)?,
+        };
+        columns.finish()?;
+        Ok(view)
+    }
+
+    /// The keys from the boundary before `boundary` to it.
+    fn span<'a>(&self, data: &'a [u8], boundary: usize) -> Result<(&'a [u8], &'a [u8])> {
+        let (start, end) = (
+            self.keys.get(data, boundary - 1),
+            self.keys.get(data, boundary),
+        );
+        if start >= end {
+            return Err(corrupt("ascending boundaries", boundary));
+        }
+        Ok((start, end))
+    }
+
+    /// Appends the tombstones `rows` of the fragment `span`.
+    fn push_fragment(
+        &self,
+        data: &[u8],
+        span: (&[u8], &[u8]),
+        rows: Range<usize>,
+        tombstones: &mut Vec<RangeTombstone>,
+    ) -> Result<()> {
+        let mut newer = Trailer(u64::MAX);
+        for row in rows {
+            let trailer = Trailer(self.trailers.get(data, row));
+            if trailer.kind() != Some(Kind::RangeDelete) || trailer >= newer {
+                let found = format_args!("{trailer:?}");
+                return Err(Error::corrupt(
+                    STRUCTURE,
+                    0,
+                    "descending range deletes",
+                    found,
+                ));
+            }
+            let is_bare = self.suffixes.get(data, row).is_empty();
+            if !is_bare || !self.values.get(data, row).is_empty() {
+                return Err(corrupt("range deletes without suffix and value", row));
+            }
+            newer = trailer;
+            tombstones.push(RangeTombstone {
+                start: span.0.to_vec(),
+                end: span.1.to_vec(),
+                seq: trailer.seq(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Collects fragments of range tombstones.

@@ -1,7 +1,8 @@
 //! Gathering the index while data blocks are written (`pebble-ondisk` §3.7).
 
+use super::ALL_OBSOLETE;
+use super::options::FlushRule;
 use super::output::Output;
-use super::{ALL_OBSOLETE, FlushRule};
 use crate::Result;
 use crate::sst::handle::BlockHandle;
 use crate::sst::index_block::IndexBlockBuilder;

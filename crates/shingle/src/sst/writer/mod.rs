@@ -9,12 +9,13 @@
 //! finished without an error must not be named in a manifest.
 
 mod index;
+mod options;
 mod output;
 mod pool;
 mod separator;
+mod summary;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::data_block::{DataBlockBuilder, NewRow};
 use super::filter::{self, FilterBuilder};
@@ -23,14 +24,17 @@ use super::keyspan_block::KeyspanBlockBuilder;
 use super::kv_block;
 use super::properties::{COMPARER, COMPRESSION_OPTIONS, KEY_SCHEMA, MERGER, Properties};
 use super::table::Contents;
-use super::wrapper::{ChecksumKind, Compression};
+use super::wrapper::ChecksumKind;
 use crate::key::{InternalKey, Kind, RangeTombstone, SeqNo, Trailer};
 use crate::vfs::WriteFile;
 use crate::{Error, ErrorKind, Result};
 
+pub use options::WriterOptions;
 pub use pool::CompressionPool;
+pub use summary::TableSummary;
 
 use index::IndexWriter;
+use options::FlushRule;
 use output::Output;
 use separator::{common_prefix_len, put_separator, put_successor};
 
@@ -42,108 +46,6 @@ const DENSE_TOMBSTONES: u64 = 100;
 
 /// Block property of a block that holds obsolete rows only: id 0, length 1, `t`.
 const ALL_OBSOLETE: &[u8] = &[0, 1, b't'];
-
-/// How tables are written. The defaults are those of Go's SDK.
-#[derive(Clone, Debug)]
-pub struct WriterOptions {
-    /// Bytes of a data block before compression at which the next begins; default 32 KiB. Larger
-    /// blocks compress better and cost more per point read.
-    pub block_len: usize,
-    /// The same for index blocks; default 32 KiB. An index beyond it gets a second level.
-    pub index_block_len: usize,
-    /// Percent of the block length below which a block is never closed, however large the next row;
-    /// default 90, from 1 to 100.
-    pub block_fill_min: u8,
-    /// Compression of data, index and properties blocks; default Snappy.
-    pub compression: Compression,
-    /// Bits per key of a Bloom filter over the user keys; default none, 10 gives about 1 % false
-    /// positives.
-    pub filter_bits_per_key: Option<u32>,
-    /// Whether the table goes to the last level, where point tombstones hide nothing and are marked
-    /// obsolete; default false.
-    pub last_level: bool,
-    /// Threads that compress; default none: the caller's thread does.
-    pub pool: Option<Arc<CompressionPool>>,
-    /// Whether every compressed block is decompressed again and compared, and a checksum of the
-    /// entries is kept for [`TableSummary::check`]; default true.
-    pub verify: bool,
-    /// Whether finishing makes the file durable; default true.
-    pub sync: bool,
-}
-
-impl Default for WriterOptions {
-    fn default() -> Self {
-        Self {
-            block_len: 32 << 10,
-            index_block_len: 32 << 10,
-            block_fill_min: 90,
-            compression: Compression::Snappy,
-            filter_bits_per_key: None,
-            last_level: false,
-            pool: None,
-            verify: true,
-            sync: true,
-        }
-    }
-}
-
-/// When a block is full.
-#[derive(Clone, Copy, Debug)]
-struct FlushRule {
-    /// Below this a block takes any row.
-    low: usize,
-    target: usize,
-}
-
-impl FlushRule {
-    fn new(target: usize, fill_min: u8) -> Self {
-        let low = (target * usize::from(fill_min)).div_ceil(100);
-        Self { low, target }
-    }
-
-    /// Whether a block of `rows` rows and `before` bytes is closed instead of growing to `after`.
-    #[inline]
-    fn is_full(self, rows: usize, before: usize, after: usize) -> bool {
-        rows > 0 && before >= self.low && after > before && after > self.target
-    }
-}
-
-/// What a finished table holds, as the manifest needs it.
-#[derive(Clone, Debug)]
-pub struct TableSummary {
-    /// Length of the file in bytes.
-    pub file_len: u64,
-    /// Bounds over points and range tombstones; `None` for a table without entries. The upper bound
-    /// is an exclusive sentinel where a range tombstone ends last.
-    pub bounds: Option<(InternalKey, InternalKey)>,
-    /// What was written, counted. Its checksum is 0 unless the writer verifies.
-    pub contents: Contents,
-    /// The table's properties.
-    pub properties: Properties,
-    verified: bool,
-}
-
-impl TableSummary {
-    /// Compares what a walk over the written table found with what went in.
-    ///
-    /// # Errors
-    /// `Corrupt` for any difference.
-    pub fn check(&self, found: &Contents) -> Result<()> {
-        let mut expected = self.contents.clone();
-        if !self.verified {
-            expected.points_crc = found.points_crc;
-        }
-        if *found == expected {
-            return Ok(());
-        }
-        Err(Error::corrupt(
-            "sstable",
-            0,
-            format_args!("{expected:?}"),
-            format_args!("{found:?}"),
-        ))
-    }
-}
 
 /// Writes one table.
 ///
@@ -182,17 +84,7 @@ impl TableWriter {
         path: impl Into<PathBuf>,
         options: WriterOptions,
     ) -> Result<Self> {
-        let lengths = 64..=(64 << 20);
-        if !lengths.contains(&options.block_len)
-            || !lengths.contains(&options.index_block_len)
-            || !(1..=100).contains(&options.block_fill_min)
-        {
-            return Err(Error::invalid(format!(
-                "table options out of range block_len=`{}` index_block_len=`{}` \
-                 block_fill_min=`{}`",
-                options.block_len, options.index_block_len, options.block_fill_min
-            )));
-        }
+        options.check()?;
         let index_rule = FlushRule::new(options.index_block_len, options.block_fill_min);
         Ok(Self {
             rule: FlushRule::new(options.block_len, options.block_fill_min),
