@@ -230,7 +230,6 @@ impl<T: Tables> Rows<T> {
             if trailer.seq() <= self.visible {
                 let verdict = judge(key, trailer)?;
                 if self.merge.has_tombstones() && self.skip_if_covered(trailer.seq())? {
-                    is_value = false;
                     continue;
                 }
                 is_value = matches!(verdict, Verdict::Value);

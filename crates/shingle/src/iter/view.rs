@@ -205,12 +205,10 @@ impl<C: Cursor> View<C> {
         !self.tombstones.is_empty()
     }
 
-    /// The newest range tombstone over `key`, cut at the bounds of the table.
+    /// The newest range tombstone over `key`, which lies within the bounds of the table; cut at
+    /// them.
     pub(super) fn covering(&mut self, key: &[u8]) -> Option<Cover<'_>> {
         let table = &*self.table;
-        if key < &table.smallest.user[..] || !table.reaches(key) {
-            return None;
-        }
         let fragment = self.tombstones.covering(key, &mut self.hint)?;
         Some(Cover {
             start: fragment.start.as_slice().max(&table.smallest.user),

@@ -221,6 +221,41 @@ fn a_wal_cut_anywhere_gives_a_prefix() {
 }
 
 #[test]
+fn a_wal_that_ends_inside_a_record_is_torn() {
+    let long = [vec![1; BLOCK_LEN]];
+    for format in FORMATS {
+        let bytes = file_of(format, 4, &long, true, false);
+        let offset = BLOCK_LEN as u64;
+        let at_block_end = read_wal(&bytes[..BLOCK_LEN], 4).unwrap();
+        assert_eq!(at_block_end, (vec![], End::Torn { offset }));
+        let mut closed = bytes[..BLOCK_LEN].to_vec();
+        closed.extend_from_slice(&unhex("00000000 0000 05 05000000"));
+        let closed = read_wal(&closed, 4).unwrap();
+        assert_eq!(
+            closed,
+            (vec![], End::Torn { offset }),
+            "a trailer ends no record"
+        );
+        assert_eq!(read_wal(&bytes, 4).unwrap(), (long.to_vec(), End::Clean));
+    }
+}
+
+#[test]
+fn the_unused_end_of_a_block_is_zero_in_a_manifest() {
+    let records = [vec![1; BLOCK_LEN - 7 - 5], b"next".to_vec()];
+    let bytes = file_of(Format::Legacy, 0, &records, false, true);
+    assert_eq!(read_strict(&bytes).unwrap(), (records.to_vec(), None));
+    for offset in BLOCK_LEN - 5..BLOCK_LEN {
+        let mut damaged = bytes.clone();
+        damaged[offset] = 1;
+        assert_eq!(
+            read_strict(&damaged).unwrap_err().kind(),
+            ErrorKind::Corrupt
+        );
+    }
+}
+
+#[test]
 fn a_flipped_bit_before_durable_bytes_of_a_wal_is_corruption() {
     let mut records = three_block_records();
     records.push(b"written when all before was synced".to_vec());

@@ -176,6 +176,19 @@ fn partial_crashes_lie_between_and_follow_the_order_of_changes() {
 }
 
 #[test]
+fn what_was_synced_does_not_come_back() {
+    let fs = MemFs::new();
+    drop(write(&fs, "gone", b""));
+    fs.sync_dir(Path::new("")).unwrap();
+    fs.remove_file(Path::new("gone")).unwrap();
+    fs.sync_dir(Path::new("")).unwrap();
+    for seed in 0..20 {
+        let crashed = fs.crash_clone_partial(seed);
+        assert!(crashed.list(Path::new("")).unwrap().is_empty());
+    }
+}
+
+#[test]
 fn faults_strike_where_the_plan_says() {
     let mem = MemFs::new();
     let fs = FaultFs::new(Arc::new(mem.clone()), FaultPlan::none());

@@ -101,6 +101,20 @@ fn without_logs_nothing_is_recovered() {
 }
 
 #[test]
+fn the_next_sequence_number_is_above_tables_and_logs() {
+    let fs = MemFs::new();
+    write_log(&fs, 4, &[set(10, "a"), set(30, "b")], true);
+    write_log(&fs, 5, &[set(20, "c")], true);
+    for (last_seq, next_seq) in [(0, 31), (30, 31), (31, 32), (500, 501)] {
+        let start = Start {
+            last_seq: SeqNo(last_seq),
+            ..START
+        };
+        assert_eq!(recover_all(&fs, start).unwrap().next_seq, SeqNo(next_seq));
+    }
+}
+
+#[test]
 fn a_batch_that_comes_again_is_skipped() {
     let fs = MemFs::new();
     let again = [set(20, "a"), set(20, "b"), set(15, "c"), set(21, "d")];
@@ -130,7 +144,10 @@ fn a_log_cut_anywhere_gives_its_first_batches_if_it_is_the_last() {
 
         fs.install("000006.log", *b"").unwrap();
         match recover_all(&fs, START) {
-            Ok(followed) => assert_eq!(followed.memtable.len(), count),
+            Ok(followed) => {
+                assert_eq!(recovered.logs[0].torn_at, None, "cut at {len}");
+                assert_eq!(followed.memtable.len(), count);
+            }
             Err(error) => {
                 assert!(recovered.logs[0].torn_at.is_some());
                 assert_eq!(error.kind(), ErrorKind::Corrupt);

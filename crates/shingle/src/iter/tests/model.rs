@@ -200,12 +200,13 @@ fn cut_into_tables(tables: &mut MemTables, entries: &[Entry], plan: &Plan) -> Ru
         let is_virtual = plan.virtual_tables >> (tables.files.len() % 64) & 1 == 1;
         // An inclusive bound may not cut a tombstone.
         let table = if is_virtual {
-            let file = tables.add(entries).number;
-            let number = FileNumber(1000 + file.0);
+            let meta = meta_of(FileNumber(0), &part);
+            let file = tables.add(&with_foreign_rows(&part, &meta)).number;
             Arc::new(TableMeta {
+                number: FileNumber(1000 + file.0),
                 backing: Some(file),
                 smallest_seq: SeqNo(0),
-                ..meta_of(number, &part)
+                ..meta
             })
         } else {
             tables.add(&part)
@@ -213,6 +214,50 @@ fn cut_into_tables(tables: &mut MemTables, entries: &[Entry], plan: &Plan) -> Ru
         run.push(table);
     }
     run.into()
+}
+
+/// A file of which only a part is shown: it holds rows outside of the part's bounds, and tombstones
+/// that reach the bounds stick out of them.
+fn with_foreign_rows(part: &[Entry], meta: &TableMeta) -> Vec<Entry> {
+    const FOREIGN: u64 = 9;
+    let mut file: Vec<_> = part
+        .iter()
+        .cloned()
+        .map(|entry| match entry {
+            Entry::Range(start, end, seq) => {
+                let sticks_out = meta.excludes_largest() && end == meta.largest.user;
+                let end = if sticks_out { b"z".to_vec() } else { end };
+                let start = if start == meta.smallest.user {
+                    b"A".to_vec()
+                } else {
+                    start
+                };
+                Entry::Range(start, end, seq)
+            }
+            point @ Entry::Point(..) => point,
+        })
+        .collect();
+    for key in [
+        &b"A"[..],
+        b"a",
+        b"ab",
+        b"b",
+        b"bc",
+        b"c",
+        b"ccc",
+        b"d",
+        b"z",
+    ] {
+        let outside = key < &meta.smallest.user[..] || !meta.reaches(key);
+        let shown = part
+            .iter()
+            .any(|e| matches!(e, Entry::Point(k, ..) if k == key));
+        if outside && !shown {
+            let value = b"foreign".to_vec();
+            file.push(Entry::Point(key.to_vec(), FOREIGN, Kind::Set, value));
+        }
+    }
+    file
 }
 
 /// The part of an entry within `[lower, upper)`.
