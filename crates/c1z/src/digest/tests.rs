@@ -11,6 +11,7 @@ use crate::keyspace::{EntitlementIdentity, Family, GrantIdentity, GrantKey, spli
 use crate::{ErrorKind, Result};
 
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+type Damage = fn(&mut Rows);
 
 fn hex(text: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
@@ -387,8 +388,6 @@ fn values_of_another_shape_are_refused() {
     assert!(HashedGrant::from_row(&key[..10], &[0; 8]).is_err());
 }
 
-type Damage = (&'static str, fn(&mut Rows));
-
 #[test]
 fn rows_that_contradict_each_other_are_refused() {
     let good = {
@@ -398,7 +397,7 @@ fn rows_that_contradict_each_other_are_refused() {
     };
     assert_eq!(read(&good).unwrap().unwrap().root.width, 2);
     assert_eq!(read(&Rows::new()).unwrap(), None);
-    let damages: [Damage; 9] = [
+    let damages: [(&str, Damage); 9] = [
         ("no root", |rows| drop(rows.remove(0))),
         ("a leaf is missing", |rows| drop(rows.pop())),
         ("leaves out of order", |rows| rows.swap(1, 2)),
