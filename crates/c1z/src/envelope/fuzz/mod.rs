@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use shingle::vfs::{Fs, MemFile, ReadFile};
+use shingle::vfs::{Fs, MemFile};
 
 use super::head;
 use super::identify::identify;
@@ -79,9 +79,8 @@ pub fn seek_table(bytes: &[u8]) {
     let Some((lens, table)) = bytes.split_first_chunk::<8>() else {
         return;
     };
-    let [a, b, c, d, e, f, g, h] = *lens;
-    let compressed_len = u64::from(u32::from_le_bytes([a, b, c, d]));
-    let raw_len = u64::from(u32::from_le_bytes([e, f, g, h]));
+    let lens = u64::from_le_bytes(*lens);
+    let (compressed_len, raw_len) = (lens & u64::from(u32::MAX), lens >> 32);
     if let Some(decoded) = judge(SeekTable::decode(table, 0, compressed_len, raw_len)) {
         let again = judge(SeekTable::decode(
             &decoded.encode(),
