@@ -14,6 +14,12 @@
     clippy::disallowed_methods,
     reason = "reads the kernel's count of this process's memory"
 )]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets unexpected data must stop"
+)]
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -94,10 +100,10 @@ fn v1(body: &[u8]) -> Vec<u8> {
 fn varint(mut value: u64) -> Vec<u8> {
     let mut out = Vec::new();
     while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
+        out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    out.push(value.to_le_bytes()[0]);
     out
 }
 
@@ -201,6 +207,7 @@ fn deep_manifest() -> Vec<u8> {
     [b"C1Z3\0", &len[..], &manifest].concat()
 }
 
+#[derive(Clone)]
 struct Case {
     what: &'static str,
     bytes: Vec<u8>,
@@ -209,147 +216,154 @@ struct Case {
     says: &'static str,
 }
 
-fn cases() -> Vec<Case> {
-    let case = |what, bytes, decoded_max, kind, says| Case {
+fn case(
+    what: &'static str,
+    bytes: Vec<u8>,
+    decoded_max: Option<u64>,
+    kind: ErrorKind,
+    says: &'static str,
+) -> Case {
+    Case {
         what,
         bytes,
         decoded_max,
         kind,
         says,
-    };
-    let (loss, exhausted) = (ErrorKind::DataLoss, ErrorKind::ResourceExhausted);
-    let small_frame = rle_frame(MIB, None);
-    let lie = [(small_frame.len() as u64, TEN_GIB)];
-    let base_256 = [
-        0x80, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    ];
+    }
+}
+
+const LOSS: ErrorKind = ErrorKind::DataLoss;
+const EXHAUSTED: ErrorKind = ErrorKind::ResourceExhausted;
+
+/// v1 streams and compressed archives.
+fn streams() -> Vec<Case> {
+    let declared = |len| v1(&rle_frame(MIB, Some(len)));
+    let expands = v1(&rle_frame(TEN_GIB, None));
+    let window = v1(&window_frame());
+    let archive = [head(1), rle_frame(TEN_GIB, None)].concat();
+    let cap = Some(256 * MIB);
     vec![
         case(
             "v1 that declares 11 GiB",
-            v1(&rle_frame(MIB, Some(11 << 30))),
+            declared(11 << 30),
             None,
-            exhausted,
+            EXHAUSTED,
             VAR_DECODED_MAX,
         ),
         case(
             "v1 that declares 9 GiB of 1 MiB",
-            v1(&rle_frame(MIB, Some(9 << 30))),
+            declared(9 << 30),
             None,
-            loss,
+            LOSS,
             "",
         ),
-        case(
-            "v1 that expands",
-            v1(&rle_frame(TEN_GIB, None)),
-            Some(256 * MIB),
-            exhausted,
-            VAR_DECODED_MAX,
-        ),
+        case("v1 that expands", expands, cap, EXHAUSTED, VAR_DECODED_MAX),
         case(
             "v1 with a window of 2 GiB",
-            v1(&window_frame()),
+            window,
             None,
-            exhausted,
+            EXHAUSTED,
             VAR_WINDOW_MAX,
         ),
         case(
-            "an index over the cap",
-            indexed(&small_frame, TEN_GIB + 1, None),
+            "an archive that expands to zeros",
+            archive,
+            cap,
+            EXHAUSTED,
+            VAR_DECODED_MAX,
+        ),
+    ]
+}
+
+/// Indexed files.
+fn indexes() -> Vec<Case> {
+    let small = rle_frame(MIB, None);
+    let large = rle_frame(TEN_GIB, None);
+    let lie = [(small.len() as u64, TEN_GIB)];
+    let window = |raw_len| indexed(&window_frame(), raw_len, None);
+    let claims = |raw_len| indexed(&small, raw_len, None);
+    let holds_more = |raw_len| indexed(&large, raw_len, None);
+    let table = indexed(&small, TEN_GIB, Some(&lie));
+    vec![
+        case(
+            "a sum over the cap",
+            claims(TEN_GIB + 1),
             None,
-            exhausted,
+            EXHAUSTED,
             VAR_DECODED_MAX,
         ),
         case(
             "a length of 2^63 - 1",
-            indexed(&small_frame, u64::MAX >> 1, None),
+            claims(u64::MAX >> 1),
             None,
-            exhausted,
+            EXHAUSTED,
             VAR_DECODED_MAX,
         ),
         case(
             "an index that lies by 10 GiB",
-            indexed(&small_frame, TEN_GIB, None),
+            claims(TEN_GIB),
             None,
-            loss,
+            LOSS,
             "",
         ),
+        case("a frame that holds more", holds_more(1000), None, LOSS, ""),
         case(
-            "a frame that holds more",
-            indexed(&rle_frame(TEN_GIB, None), 1000, None),
+            "a stream that holds more",
+            holds_more(100 * MIB),
             None,
-            loss,
+            LOSS,
             "",
         ),
-        case(
-            "a frame that holds more than a stream",
-            indexed(&rle_frame(TEN_GIB, None), 100 * MIB, None),
-            None,
-            loss,
-            "",
-        ),
-        case(
-            "a seek table that lies",
-            indexed(&small_frame, TEN_GIB, Some(&lie)),
-            None,
-            loss,
-            "",
-        ),
+        case("a seek table that lies", table, None, LOSS, ""),
         case(
             "a frame with a window of 2 GiB",
-            indexed(&window_frame(), 1, None),
+            window(1),
             None,
-            exhausted,
+            EXHAUSTED,
             VAR_WINDOW_MAX,
         ),
         case(
-            "a streamed frame with a window of 2 GiB",
-            indexed(&window_frame(), TEN_GIB, None),
+            "a stream with a window of 2 GiB",
+            window(TEN_GIB),
             None,
-            exhausted,
+            EXHAUSTED,
             VAR_WINDOW_MAX,
         ),
-        case(
-            "a compressed archive that expands to zeros",
-            [head(1), rle_frame(TEN_GIB, None)].concat(),
-            Some(256 * MIB),
-            exhausted,
-            VAR_DECODED_MAX,
-        ),
-        case(
-            "a tar member of 2^63 - 1",
-            [head(2), tar_header(base_256)].concat(),
-            None,
-            loss,
-            "",
-        ),
+    ]
+}
+
+/// Archives and heads.
+fn claims() -> Vec<Case> {
+    let base_256 = [
+        0x80, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    ];
+    let member = |size| [head(2), tar_header(size)].concat();
+    let cut = b"C1Z3\0\x01\0\0\0x".to_vec();
+    let huge = b"C1Z3\0\xff\xff\xff\xff".to_vec();
+    vec![
+        case("a tar member of 2^63 - 1", member(base_256), None, LOSS, ""),
         case(
             "a tar member of 8 GiB",
-            [head(2), tar_header(*b"77777777777\0")].concat(),
+            member(*b"77777777777\0"),
             None,
-            loss,
+            LOSS,
             "",
         ),
-        case(
-            "a manifest of 4 GiB",
-            b"C1Z3\0\xff\xff\xff\xff".to_vec(),
-            None,
-            exhausted,
-            "",
-        ),
+        case("a manifest of 4 GiB", huge, None, EXHAUSTED, ""),
         case(
             "a manifest of 16 MiB that is not there",
-            b"C1Z3\0\x01\0\0\0x".to_vec(),
+            cut,
             None,
-            loss,
+            LOSS,
             "",
         ),
-        case("a deep manifest", deep_manifest(), None, loss, ""),
+        case("a deep manifest", deep_manifest(), None, LOSS, ""),
     ]
 }
 
 #[test]
 fn bombs_are_refused_in_bounded_memory() {
-    let cases = cases();
+    let cases = [streams(), indexes(), claims()].concat();
     // What decoders and threads need in any case, and the inputs, are not what is measured.
     read(&v1(&rle_frame(MIB, None)), &options(None)).unwrap();
     let before = peak();

@@ -76,7 +76,10 @@ impl Stream {
             None => self.start(context)?,
         };
         running.read_at(self, context, offset, buf)?;
-        context.streams.put(self.id, running);
+        // At the end there is nothing to go on with; the end itself is in a segment.
+        if running.position() < self.raw_len {
+            context.streams.put(self.id, running);
+        }
         Ok(())
     }
 
@@ -102,9 +105,12 @@ impl Stream {
 
     fn start(&self, context: &Context) -> Result<Running> {
         let need = self.window.saturating_add(2 * WINDOW_LEN as u64);
-        let share = context
-            .budget
-            .reserve(need, "decoder of an oversized payload file")?;
+        let purpose = "decoder of an oversized payload file";
+        let share = context.budget.reserve(need, purpose).or_else(|_| {
+            // Decoders that nobody uses make room.
+            context.streams.clear();
+            context.budget.reserve(need, purpose)
+        })?;
         let counters = context.source.counters();
         Counters::add(&counters.stream_starts, 1);
         if self.started.swap(true, Ordering::Relaxed) {
@@ -267,6 +273,11 @@ impl StreamPool {
             .filter(|(_, (id, running))| *id == content && running.recent_start <= offset)
             .min_by_key(|(_, (_, running))| Reverse(running.position().min(offset)))?;
         Some(idle.remove(index).1)
+    }
+
+    /// Drops all idle decoders.
+    fn clear(&self) {
+        lock(&self.idle).clear();
     }
 
     /// Gives a decoder back; the one used longest ago makes room.

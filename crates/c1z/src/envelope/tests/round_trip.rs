@@ -181,6 +181,23 @@ fn without_seek_tables(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn small_neighbours_are_fetched_together() {
+    let mut chance = testkit::chance::Chance::seeded(3);
+    let files: Vec<_> = (0..60)
+        .map(|i| (format!("{i:06}.sst"), chance.bytes(20 << 10)))
+        .collect();
+    let bytes = write(entries(&files), &WriteOptions::default());
+    assert!(bytes.len() > 1 << 20);
+    let file = v3(&bytes, &OpenOptions::default());
+    let payload = file.payload().unwrap();
+    assert_eq!(file.counters().reads, 2, "head and tail");
+    assert!(contents(&payload) == files);
+    let counters = file.counters();
+    assert!(counters.reads <= 2 + 6, "{counters:?}");
+    assert_eq!(counters.frames_decoded, 60);
+}
+
+#[test]
 fn missing_seek_tables_are_rebuilt() {
     let content = noise(5, 6 << 20);
     let plain = write(

@@ -1,7 +1,7 @@
 //! Files too big to keep: forward reads go on, the end is kept, going back is counted, damage is seen
 //! by the end of a pass.
 
-use shingle::compress::zstd::compress;
+use shingle::compress::zstd::{Frame, compress};
 use xxhash_rust::xxh64::xxh64;
 
 use super::*;
@@ -190,6 +190,35 @@ fn the_memory_of_decoders_comes_from_the_budget() {
     assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error:?}");
     assert!(error.hint().is_some());
     assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn idle_decoders_make_room_for_new_ones() {
+    let content = content();
+    let bytes = one_frame(&content, xxh64(&content, 0));
+    let frame = compress(&content, 1).unwrap();
+    let Frame::Data(header) = Frame::parse(&frame).unwrap() else {
+        panic!()
+    };
+    // The cache and one decoder.
+    let budget = MemoryBudget::new(CACHE + header.window + (3 << 20));
+    let payload = PayloadOptions {
+        cache_bytes: CACHE,
+        ..PayloadOptions::new(budget.clone())
+    };
+    let file = v3(
+        &bytes,
+        &OpenOptions {
+            payload,
+            ..OpenOptions::default()
+        },
+    );
+    let big = file.payload().unwrap().open(Path::new("big.sst")).unwrap();
+    check(&content, &*big, 4 << 20, 1000);
+    assert!(budget.used() > CACHE, "a decoder waits");
+    check(&content, &*big, 0, 1000);
+    assert_eq!(file.counters().stream_starts, 2);
+    assert!(budget.peak() <= budget.limit());
 }
 
 #[test]
