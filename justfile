@@ -32,5 +32,5 @@ bench-read folder:
     cargo run --release -p c1z --example bench_read -- {{folder}}/v3-100k.c1z {{folder}}/v3-1m.c1z
 
 # Damaged bytes for every decoder, so many seconds each; hours of it are fine.
-fuzz seconds="10":
-    cargo run --release -p c1z --example fuzz -- {{seconds}}
+fuzz seconds="10" seed="":
+    cargo run --release -p c1z --example fuzz -- {{seconds}} {{seed}}

@@ -1,5 +1,5 @@
-//! Feeds damaged golden bytes to every decoder for a while: `cargo run --release -p c1z --example fuzz -- SECONDS [TARGET]`
-//! (`just fuzz SECONDS`). Runs on the stable toolchain; what it calls are the same entry points that a coverage-guided
+//! Feeds damaged golden bytes to every decoder for a while: `cargo run --release -p c1z --example fuzz -- SECONDS [SEED]
+//! [TARGET]` (`just fuzz SECONDS SEED`). Without a seed the rounds are the same in every run: at most 1,000 a second. Runs on the stable toolchain; what it calls are the same entry points that a coverage-guided
 //! fuzzer would.
 //!
 //! A decoder passes if it neither panics nor breaks the promise that its entry point asserts (what was accepted encodes
@@ -80,12 +80,21 @@ const TARGETS: [Target; 27] = [
 fn main() {
     let mut args = std::env::args().skip(1);
     let seconds = args.next().and_then(|text| text.parse().ok()).unwrap_or(10);
+    let seed: Option<u64> = args.next().and_then(|text| text.parse().ok());
     let only = args.next();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
     let mut files = Vec::new();
     collect(&golden, &mut files);
     files.sort();
-    let seed = u64::from(std::process::id()) << 20 | 1;
+    let limit = Limit {
+        time: Duration::from_secs(seconds),
+        rounds: if seed.is_none() {
+            seconds * 1_000
+        } else {
+            u64::MAX
+        },
+    };
+    let seed = seed.unwrap_or(1).max(1);
     println!("seed {seed}, {seconds} s a target");
     for (name, endings, target) in TARGETS {
         if only.as_deref().is_some_and(|only| only != name) {
@@ -96,9 +105,16 @@ fn main() {
             .filter(|file| endings.iter().any(|ending| ends_with(file, ending)))
             .collect();
         assert!(!inputs.is_empty(), "{name}: no golden file seeds it");
-        let rounds = fuzz(target, &inputs, seed, Duration::from_secs(seconds), name);
+        let rounds = fuzz(target, &inputs, seed, limit, name);
         println!("{name}: {rounds} rounds over {} files", inputs.len());
     }
+}
+
+/// When a target had enough.
+#[derive(Clone, Copy)]
+struct Limit {
+    time: Duration,
+    rounds: u64,
 }
 
 fn ends_with(file: &Path, ending: &str) -> bool {
@@ -120,7 +136,7 @@ fn fuzz(target: fn(&[u8]), inputs: &[&PathBuf], seed: u64, limit: Duration, name
     let mut chance = Chance(seed);
     let start = OsClock.monotonic();
     let mut rounds = 0;
-    while OsClock.monotonic().saturating_sub(start) < limit {
+    while rounds < limit.rounds && OsClock.monotonic().saturating_sub(start) < limit.time {
         let Some(path) = inputs.get(chance.below(inputs.len())) else {
             continue;
         };

@@ -31,7 +31,7 @@ pub struct WriterOptions {
     /// Threads that compress; default none: the caller's thread does.
     pub pool: Option<Arc<CompressionPool>>,
     /// Whether every compressed block is decompressed again and compared, and a checksum of the
-    /// entries is kept for [`TableSummary::check`]; default true.
+    /// entries is kept for [`TableSummary::check`](super::TableSummary::check); default true.
     pub verify: bool,
     /// Whether finishing makes the file durable; default true.
     pub sync: bool,
