@@ -132,7 +132,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn fuzz(target: fn(&[u8]), inputs: &[&PathBuf], seed: u64, limit: Duration, name: &str) -> u64 {
+fn fuzz(target: fn(&[u8]), inputs: &[&PathBuf], seed: u64, limit: Limit, name: &str) -> u64 {
     let mut chance = Chance(seed);
     let start = OsClock.monotonic();
     let mut rounds = 0;
