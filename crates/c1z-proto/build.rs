@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = compile(&root, &files)?;
     let set = out.join("schema.binpb");
     std::fs::write(&set, descriptor_set(&pool))?;
+    make_as_old_as(&set, "build.rs")?;
     std::fs::write(out.join("tables.rs"), tables::render(&pool)?)?;
     let records: Vec<_> = files
         .iter()
@@ -60,6 +61,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         .generate_with_setters(false)
         .include_file("messages.rs")
         .compile()
+}
+
+/// The generator below asks cargo to watch its input, which this script has just written: left with
+/// its own time it would be newer than the build, and every build would begin again.
+fn make_as_old_as(path: &Path, old: &str) -> std::io::Result<()> {
+    let modified = std::fs::metadata(old)?.modified()?;
+    std::fs::File::options()
+        .write(true)
+        .open(path)?
+        .set_modified(modified)
 }
 
 /// Compiles files and everything that they import.
