@@ -197,11 +197,15 @@ fn runs(store: &Store) -> Vec<SyncRun> {
 fn times_are_instants_in_the_zone_of_the_writer() {
     let utc = in_zone("multi-sync", &Zone::utc());
     let rows = |store: &Store| {
+        let full = store
+            .reader()
+            .resolve(&Scope::Default, Fallback::List)
+            .unwrap();
+        let scope = Scope::Sync(full.unwrap());
         let rows = store
             .reader()
-            .stream_grants(&Scope::Default, &GrantFilter::default());
-        let rows: c1z::Result<Vec<_>> = rows.unwrap().collect();
-        rows.unwrap()
+            .stream_grants(&scope, &GrantFilter::default());
+        rows.unwrap().collect::<c1z::Result<Vec<_>>>().unwrap()
     };
     for (name, hours_west) in [
         ("UTC", 0),
