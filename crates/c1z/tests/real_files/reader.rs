@@ -46,6 +46,24 @@ fn the_real_v3_file_has_the_rows_that_go_has() {
     assert_eq!(pairs.len(), 169_162);
 }
 
+/// Two v1 files of the Go project: an unfinished sync of 2026, and a finished one of 2025 with expandable grants in the
+/// schema before the expansion columns.
+#[test]
+fn real_v1_files_answer_as_go_does() {
+    let mut comparison = Comparison::default();
+    for name in [
+        "sync-in-progress.c1z",
+        "sync.36zGvJw3uxU1QMJKU2yPVQ1hBOC.unexpanded",
+    ] {
+        let path = fixture(&format!("upstream/{name}"));
+        let dump = Dump::load(&with_suffix(&path, ".dump.ndjson.gz")).unwrap();
+        let store = open_as(&path, Profile::GoSqlite, &dump).unwrap();
+        assert!(store.warnings().is_empty(), "{:?}", store.warnings());
+        comparison.add(name, store.reader(), &dump, Profile::GoSqlite, Vec::new());
+    }
+    comparison.finish();
+}
+
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
