@@ -314,6 +314,38 @@ fn a_database_beyond_the_budget_is_read_from_a_file_without_a_name() {
     }
 }
 
+/// The same on a real file system, where a file without a name lives on in its handle.
+#[test]
+fn a_file_without_a_name_can_be_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = Case::named("realistic").path("v1.c1z");
+    let options = OpenOptions {
+        budget: MemoryBudget::new(256 << 10),
+        scratch: Some(scratch.path().to_owned()),
+        ..OpenOptions::default()
+    };
+    let store = c1z::open_with(&path, &options).unwrap();
+    assert!(OsFs.list(scratch.path()).unwrap().is_empty());
+    let whole = c1z::open(&path).unwrap();
+    assert_eq!(everything(store.reader()), everything(whole.reader()));
+}
+
+/// Too large for the caller's limits is not too large for the budget: nothing is written.
+#[test]
+fn a_database_beyond_the_limits_is_refused_before_a_file_is_made() {
+    let fs = memory("realistic");
+    let mut options = OpenOptions {
+        fs: Arc::new(FaultFs::new(
+            Arc::new(fs),
+            FaultPlan::parse("fail create *.unpacked =denied").unwrap(),
+        )),
+        ..OpenOptions::default()
+    };
+    options.limits.decoded_max = Some(1 << 12);
+    let error = c1z::open_with("in/x.c1z", &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error:?}");
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_to_is_said_with_what_to_do() {
     let plan: FaultPlan = FaultPlan::parse("fail create *.unpacked =denied").unwrap();
