@@ -15,11 +15,10 @@ use shingle::iter::Bounds;
 use shingle::sst::{Table as SsTable, TableOptions};
 use shingle::vfs::{Fs, OsFs};
 
-use super::stdout;
 use crate::args::{Format, Global, Inspect};
 use crate::failure::Failure;
 use crate::file;
-use crate::output::{Json, Table};
+use crate::output::{Json, Table, stdout};
 
 pub(crate) fn run(global: &Global, what: &Inspect) -> Result<(), Failure> {
     let store = file::open(global)?;
@@ -51,7 +50,7 @@ fn envelope(store: &Store) -> Result<(), Failure> {
     if frames.is_empty() {
         let mut table = Table::new(&mut out, &["File", "Bytes"]);
         for (name, len) in file.payload()?.files() {
-            table.row(vec![name.to_owned(), len.to_string()])?;
+            table.row(&[name, &len.to_string()])?;
         }
         return Ok(table.finish()?);
     }
@@ -65,7 +64,7 @@ fn envelope(store: &Store) -> Result<(), Failure> {
     ];
     let mut table = Table::new(&mut out, &heads);
     for frame in frames {
-        table.row(vec![
+        table.row(&[
             frame.name,
             frame.offset.to_string(),
             frame.compressed_len.to_string(),
@@ -141,7 +140,7 @@ fn lsm(store: &Store) -> Result<(), Failure> {
     let mut table = Table::new(&mut out, &heads);
     let mut failure = None;
     shingle::inspect::tables(database, |event| {
-        failure = table.row(describe(&event)).err();
+        failure = table.row(&describe(&event)).err();
         Ok(())
     })
     .map_err(c1z::Error::from)?;
@@ -190,7 +189,7 @@ fn sst(store: &Store, name: &str) -> Result<(), Failure> {
     writeln!(out, "{:#?}\n", table.properties())?;
     let mut blocks = Table::new(&mut out, &["Block", "Offset", "Stored", "Decoded", "Codec"]);
     for block in table.blocks().map_err(c1z::Error::from)? {
-        blocks.row(vec![
+        blocks.row(&[
             format!("{:?}", block.kind),
             block.handle.offset.to_string(),
             block.handle.len.to_string(),
