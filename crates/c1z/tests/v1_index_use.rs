@@ -269,6 +269,7 @@ fn ids(store: &Store, sync: &str, filter: &GrantFilter, size: u32) -> Vec<String
             "a short page"
         );
         ids.extend(page.rows.iter().map(|row| row.grant.id.clone()));
+        assert!(ids.len() < 10_000, "pages without end");
         match PageRequest::after(size, &page) {
             Some(next) => request = next,
             None => return ids,

@@ -14,6 +14,8 @@ mod rows;
 mod sessions;
 mod snapshot;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
