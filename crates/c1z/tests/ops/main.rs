@@ -6,5 +6,6 @@
 )]
 
 mod building;
+mod diffing;
 mod faults;
 mod support;
