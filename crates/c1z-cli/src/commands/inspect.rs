@@ -9,7 +9,7 @@ use c1z::Store;
 use c1z::envelope::V3File;
 use c1z::keyspace::Key;
 use c1z_proto::c1z::v3::C1ZManifestV3;
-use shingle::db::ScanOptions;
+use shingle::db::{Database, ScanOptions};
 use shingle::inspect::TableEvent;
 use shingle::iter::Bounds;
 use shingle::sst::{Table as SsTable, TableOptions};
@@ -82,9 +82,17 @@ fn require_envelope(store: &Store) -> Result<&V3File, Failure> {
     store.envelope().ok_or_else(|| {
         let path = store.path().display();
         c1z::Error::invalid(format!(
-            "a database directory has no envelope: path=`{path}`"
+            "only a v3 file has an envelope to inspect: path=`{path}`"
         ))
         .into()
+    })
+}
+
+fn require_database(store: &Store) -> Result<&Database, Failure> {
+    store.database().ok_or_else(|| {
+        let path = store.path().display();
+        let message = format!("a v1 file holds no Pebble database: path=`{path}`");
+        c1z::Error::invalid(message).into()
     })
 }
 
@@ -108,7 +116,7 @@ fn manifest(global: &Global, store: &Store) -> Result<(), Failure> {
 }
 
 fn lsm(store: &Store) -> Result<(), Failure> {
-    let database = store.database();
+    let database = require_database(store)?;
     let mut out = stdout();
     writeln!(
         out,
@@ -162,6 +170,7 @@ fn describe(event: &TableEvent) -> Vec<String> {
 }
 
 fn sst(store: &Store, name: &str) -> Result<(), Failure> {
+    require_database(store)?;
     let path = Path::new(name);
     let opened = match store.envelope() {
         Some(envelope) => envelope.payload()?.open(path),
@@ -193,9 +202,7 @@ fn sst(store: &Store, name: &str) -> Result<(), Failure> {
 
 fn keys(store: &Store, prefix: &str, limit: Option<u64>, values: bool) -> Result<(), Failure> {
     let prefix = parse_hex(prefix)?;
-    let mut scan = store
-        .database()
-        .scan(Bounds::prefix(&prefix), ScanOptions::default());
+    let mut scan = require_database(store)?.scan(Bounds::prefix(&prefix), ScanOptions::default());
     let mut out = stdout();
     let mut left = limit.unwrap_or(u64::MAX);
     while left > 0
