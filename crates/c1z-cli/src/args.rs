@@ -89,6 +89,10 @@ pub(crate) struct Limits {
     )]
     pub(crate) memory: u64,
 
+    /// Folder for the database of a v1 file that does not fit the memory [default: that of the file]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) tmp_dir: Option<PathBuf>,
+
     /// Refuse a file that decodes to more MiB [env: `BATON_DECODER_MAX_DECODED_SIZE_MB`]
     #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) decoder_max_decoded_size_mb: Option<u64>,

@@ -20,6 +20,7 @@ pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<S
     let options = OpenOptions {
         budget: MemoryBudget::new(memory),
         variables: variables(&global.limits),
+        scratch: global.limits.tmp_dir.clone(),
         ..OpenOptions::default()
     };
     let store = c1z::open_with(path, &options)?;

@@ -31,7 +31,7 @@ fn errors_name_the_file_and_what_to_do() {
         (v3(), &["assets", "get", "x"], 5, "not found"),
         (
             golden("identity-collisions"),
-            &["principals", "-e", "dup"],
+            &["principals", "-e", "shared-id"],
             9,
             "ambiguous",
         ),
