@@ -1,13 +1,23 @@
 //! What single commands answer where the Go tool's stored outputs do not reach.
 
+use std::path::Path;
+
 use c1z::ops::RecordKind;
 use serde_json::{Value, json as value};
 
-use super::support::{build, c1z, cells, csv, golden, json, lines, program, run, stderr, text, v3};
+use super::support::{
+    build, c1z, cells, csv, golden, json, lines, program, run, stderr, text, v1, v3,
+};
 
 #[test]
 fn filters_narrow_the_list() {
-    let rows = |args: &[&str]| cells(&run(&v3(), args)).len() - 1;
+    for file in [v1("basic"), v3()] {
+        filters_narrow_the_lists_of(&file);
+    }
+}
+
+fn filters_narrow_the_lists_of(file: &Path) {
+    let rows = |args: &[&str]| cells(&run(file, args)).len() - 1;
     for (args, expected) in [
         (&["grants"][..], 16),
         (&["grants", "-t", "app"], 2),
@@ -46,7 +56,7 @@ fn filters_narrow_the_list() {
         (&["principals", "-t", "group", "-r", "g0"], 5),
         (&["principals", "-t", "app"], 2),
     ] {
-        assert_eq!(rows(args), expected, "{args:?}");
+        assert_eq!(rows(args), expected, "{file:?} {args:?}");
     }
 }
 
@@ -60,14 +70,15 @@ fn an_unfinished_sync_is_shown_with_a_warning() {
 #[test]
 fn access_is_that_of_the_grants() {
     // By index as by scan, for every principal of several files.
-    for case in [
+    let files = ["basic", "realistic", "slim-grants", "old-schema-2023"].map(v1);
+    let cases = [
         "basic",
         "fanout",
         "realistic",
         "many-ssts",
         "deferred-index-unfinished",
-    ] {
-        let file = golden(case);
+    ];
+    for file in files.into_iter().chain(cases.map(golden)) {
         let grants = json(&file, &["grants", "-o", "json"]);
         let principals = json(&file, &["principals", "-o", "json"]);
         let principals = principals["resources"].as_array().unwrap();
@@ -99,7 +110,7 @@ fn access_is_that_of_the_grants() {
             let found = rows
                 .iter()
                 .flat_map(|row| row["entitlements"].as_array().unwrap());
-            assert_eq!(entitlements(found), expected, "{case} {id}");
+            assert_eq!(entitlements(found), expected, "{file:?} {id}");
             let as_lines = lines(
                 &file,
                 &[
@@ -204,8 +215,9 @@ fn holders() -> Vec<(RecordKind, Value)> {
 
 #[test]
 fn principals_are_those_of_the_grants_each_once() {
-    for case in ["basic", "realistic", "fanout", "expandable-expanded"] {
-        let file = golden(case);
+    let files = ["basic", "realistic", "slim-grants"].map(v1);
+    let cases = ["basic", "realistic", "fanout", "expandable-expanded"];
+    for file in files.into_iter().chain(cases.map(golden)) {
         let grants = json(&file, &["grants", "-o", "json"]);
         let mut expected = Vec::new();
         for row in grants["grants"].as_array().unwrap() {
@@ -216,7 +228,7 @@ fn principals_are_those_of_the_grants_each_once() {
         let principals = json(&file, &["principals", "-o", "json"]);
         let rows = principals["resources"].as_array().unwrap().iter();
         let found: Vec<_> = rows.map(|row| row["resource"]["id"].clone()).collect();
-        assert_eq!(found, expected, "{case}");
+        assert_eq!(found, expected, "{file:?}");
     }
 }
 
@@ -327,6 +339,84 @@ fn a_person_with_two_ids_matches_by_address_or_name() {
 }
 
 #[test]
+fn changes_between_two_syncs_are_shown_in_every_form() {
+    let file = v1("diff-pair");
+    let document = json(&file, &["diff"]);
+    assert_eq!(document, json(&file, &["diff", "-o", "json"]));
+    let count = |kind: &str, change: &str| document[kind][change].as_array().map_or(0, Vec::len);
+    let as_lines = lines(&file, &["diff", "-o", "ndjson"]);
+    let mut all = 0;
+    for (kind, name) in [
+        ("resources", "resource"),
+        ("entitlements", "entitlement"),
+        ("grants", "grant"),
+    ] {
+        for change in ["created", "deleted", "modified"] {
+            let mut records: Vec<_> = as_lines
+                .iter()
+                .filter(|line| line["change"] == change)
+                .filter_map(|line| line.get(name))
+                .collect();
+            assert_eq!(records.len(), count(kind, change), "{kind} {change}");
+            let mut listed: Vec<_> = document[kind][change]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .collect();
+            records.sort_by_key(|record| record.to_string());
+            listed.sort_by_key(|record| record.to_string());
+            assert_eq!(records, listed, "{kind} {change}");
+            all += records.len();
+        }
+    }
+    assert_eq!(all, 17);
+    assert_eq!(
+        as_lines[as_lines.len() - 1],
+        value!({"type": "end", "rows": 17})
+    );
+    for (args, code) in [(&["diff"][..], 0), (&["diff", "--exit-code"], 1)] {
+        let output = c1z(&file, args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        assert!(
+            output.stderr.is_empty() && !output.stdout.is_empty(),
+            "{args:?}"
+        );
+    }
+    // Little memory changes nothing.
+    assert_eq!(document, json(&file, &["diff", "--memory", "2MiB"]));
+    // Nothing to compare.
+    for (case, code) in [("no-syncs", 5), ("unfinished", 5), ("basic", 9)] {
+        let output = c1z(&v1(case), &["diff", "--exit-code"]);
+        assert_eq!(output.status.code(), Some(code), "{case}");
+    }
+}
+
+#[test]
+fn a_named_sync_is_the_one_that_is_read() {
+    let file = v1("multi-sync");
+    let syncs = json(&file, &["syncs", "-o", "json"]);
+    let syncs = syncs["syncs"].as_array().unwrap();
+    assert_eq!(syncs.len(), 5);
+    let mut sizes = Vec::new();
+    for sync in syncs {
+        let id = sync["id"].as_str().unwrap();
+        let of = |command: &'static str| json(&file, &[command, "--sync-id", id, "-o", "json"]);
+        let resources = of("resources");
+        let rows = resources["resources"].as_array().map_or(0, Vec::len);
+        let stats = of("stats");
+        assert_eq!(stats["id"], id);
+        assert_eq!(
+            stats["stats"]["resources"].as_str().unwrap_or("0"),
+            rows.to_string()
+        );
+        assert_eq!(of("syncs")["syncs"], value!([sync]));
+        sizes.push(rows);
+    }
+    sizes.dedup();
+    assert!(sizes.len() > 2, "{sizes:?}");
+}
+
+#[test]
 fn assets_are_listed_and_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let listed = csv(&run(&v3(), &["assets", "list", "-o", "csv"]));
@@ -355,13 +445,18 @@ fn assets_are_listed_and_fetched() {
 }
 
 fn read(path: &str) -> Vec<u8> {
-    testkit::golden::read_file(std::path::Path::new(path)).unwrap()
+    testkit::golden::read_file(Path::new(path)).unwrap()
 }
 
 #[test]
 fn sessions_are_listed_and_fetched() {
-    let file = golden("sessions-finished");
-    let document = json(&file, &["sessions", "list", "-o", "json"]);
+    for file in [v1("sessions-finished"), golden("sessions-finished")] {
+        sessions_of(&file);
+    }
+}
+
+fn sessions_of(file: &Path) {
+    let document = json(file, &["sessions", "list", "-o", "json"]);
     let rows = document["sessions"].as_array().unwrap();
     assert!(!rows.is_empty());
     for row in rows {
@@ -371,14 +466,14 @@ fn sessions_are_listed_and_fetched() {
         }
         let output = program()
             .args(["sessions", "get", "-f"])
-            .arg(&file)
+            .arg(file)
             .args(["--", key])
             .output()
             .unwrap();
         assert!(output.status.success(), "{key}: {output:?}");
         assert_eq!(row["size"], output.stdout.len().to_string(), "{key}");
     }
-    let absent = c1z(&file, &["sessions", "get", "no such key"]);
+    let absent = c1z(file, &["sessions", "get", "no such key"]);
     assert_eq!(absent.status.code(), Some(5));
 }
 

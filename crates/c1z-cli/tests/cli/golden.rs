@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use shingle::vfs::{Fs, OsFs};
-use testkit::golden::{Case, folder, read_file};
+use testkit::golden::{folder, read_file};
 
-use super::support::{c1z, cells, golden, stderr};
+use super::support::{c1z, cells, golden, stderr, v1};
 
 /// What the Go tool printed.
 struct Stored {
@@ -49,10 +49,10 @@ impl Stored {
 /// The files by the names that the commands call them; see `testdata/golden/cli/README.md`.
 fn file_of(name: &str) -> PathBuf {
     match name {
-        "v1.c1z" => Case::named("basic").path("v1.c1z"),
+        "v1.c1z" => v1("basic"),
         "v3.c1z" => golden("basic"),
-        "multi.c1z" => Case::named("multi-sync").path("v1.c1z"),
-        "diff.c1z" => Case::named("diff-pair").path("v1.c1z"),
+        "multi.c1z" => v1("multi-sync"),
+        "diff.c1z" => v1("diff-pair"),
         "unf.c1z" => golden("unfinished"),
         "bad.c1z" => folder().join("corrupt").join("bad-magic.c1z"),
         "nosuch.c1z" => PathBuf::from("nosuch.c1z"),

@@ -21,6 +21,11 @@ pub(crate) fn golden(case: &str) -> PathBuf {
     Case::named(case).path("v3.indexed_zstd.c1z")
 }
 
+/// The v1 file of a case.
+pub(crate) fn v1(case: &str) -> PathBuf {
+    Case::named(case).path("v1.c1z")
+}
+
 /// The program with an environment of its own, in which nothing names a file or a format.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_c1z"));
