@@ -56,7 +56,7 @@ fn filters_narrow_the_lists_of(file: &Path) {
         (&["principals", "-t", "group", "-r", "g0"], 5),
         (&["principals", "-t", "app"], 2),
     ] {
-        assert_eq!(rows(args), expected, "{file:?} {args:?}");
+        assert_eq!(rows(args), expected, "{} {args:?}", file.display());
     }
 }
 
@@ -110,7 +110,7 @@ fn access_is_that_of_the_grants() {
             let found = rows
                 .iter()
                 .flat_map(|row| row["entitlements"].as_array().unwrap());
-            assert_eq!(entitlements(found), expected, "{file:?} {id}");
+            assert_eq!(entitlements(found), expected, "{} {id}", file.display());
             let as_lines = lines(
                 &file,
                 &[
@@ -228,7 +228,7 @@ fn principals_are_those_of_the_grants_each_once() {
         let principals = json(&file, &["principals", "-o", "json"]);
         let rows = principals["resources"].as_array().unwrap().iter();
         let found: Vec<_> = rows.map(|row| row["resource"]["id"].clone()).collect();
-        assert_eq!(found, expected, "{file:?}");
+        assert_eq!(found, expected, "{}", file.display());
     }
 }
 
@@ -363,8 +363,8 @@ fn changes_between_two_syncs_are_shown_in_every_form() {
                 .into_iter()
                 .flatten()
                 .collect();
-            records.sort_by_key(|record| record.to_string());
-            listed.sort_by_key(|record| record.to_string());
+            records.sort_by_key(ToString::to_string);
+            listed.sort_by_key(ToString::to_string);
             assert_eq!(records, listed, "{kind} {change}");
             all += records.len();
         }
