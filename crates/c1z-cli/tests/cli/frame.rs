@@ -1,8 +1,13 @@
 //! What all lists have in common: flags before and after, variables, forms of output, `--limit`, `--fields`.
 
-use serde_json::json as value;
+use std::path::{Path, PathBuf};
 
-use super::support::{c1z, cells, csv, json, lines, program, run, stderr, text, v3};
+use serde_json::json as value;
+use shingle::vfs::{Fs, OsFs};
+
+use super::support::{
+    build, c1z, cells, csv, golden, json, lines, program, run, stderr, text, v1, v3,
+};
 
 #[test]
 fn flags_stand_before_or_after_the_command() {
@@ -86,7 +91,7 @@ fn decoders_are_limited_by_flag_and_variable() {
 }
 
 /// A file that decodes to some MiB: one resource with a name that does not compress.
-fn big_file(dir: &std::path::Path) -> std::path::PathBuf {
+fn big_file(dir: &Path) -> PathBuf {
     let mut state = 1_u64;
     let name: String = std::iter::repeat_with(|| {
         state = state
@@ -97,7 +102,7 @@ fn big_file(dir: &std::path::Path) -> std::path::PathBuf {
     .take(3 << 20)
     .collect();
     let record = value!({"resourceTypeId": "user", "resourceId": "u", "displayName": name});
-    super::support::build(dir, &[(c1z::ops::RecordKind::Resource, record)])
+    build(dir, &[(c1z::ops::RecordKind::Resource, record)])
 }
 
 #[test]
@@ -116,6 +121,23 @@ fn memory_is_a_budget() {
     assert_eq!(output.unwrap().status.code(), Some(3));
 }
 
+#[test]
+fn a_v1_file_that_does_not_fit_is_decoded_into_the_named_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let little = ["grants", "--memory", "256KiB", "--tmp-dir"];
+    let output = c1z(&v1("basic"), &[&little[..], &[dir]].concat());
+    assert_eq!(text(&output), run(&v1("basic"), &["grants"]));
+    assert!(stderr(&output).contains(dir), "{output:?}");
+    let left = OsFs.list(folder.path()).unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    let nowhere = folder.path().join("none");
+    let nowhere = nowhere.to_str().unwrap();
+    let output = c1z(&v1("basic"), &[&little[..], &[nowhere]].concat());
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    assert!(stderr(&output).contains(nowhere), "{output:?}");
+}
+
 const LISTS: [(&str, &str); 8] = [
     ("resource-types", "resourceTypes"),
     ("resources", "resources"),
@@ -130,45 +152,51 @@ const LISTS: [(&str, &str); 8] = [
 #[test]
 fn every_list_has_every_form_with_the_same_rows() {
     for (command, name) in LISTS {
-        let file = match command {
-            "sessions list" => super::support::golden("sessions-finished"),
-            _ => v3(),
+        let case = match command {
+            "sessions list" => "sessions-finished",
+            _ => "basic",
         };
-        let of = |more: &[&'static str]| {
-            let words = command.split(' ').chain(more.iter().copied());
-            words.collect::<Vec<_>>()
-        };
-        let document = json(&file, &of(&["-o", "json"]));
-        let rows = document[name].as_array().unwrap();
-        assert!(!rows.is_empty(), "{command}");
-        let table = cells(&run(&file, &of(&[])));
-        assert_eq!(table.len() - 1, rows.len(), "{command}");
-        let records = csv(&run(&file, &of(&["-o", "csv"])));
-        assert_eq!(records.len() - 1, rows.len(), "{command}");
-        assert!(
-            records.iter().all(|cells| cells.len() == records[0].len()),
-            "{command}"
-        );
-        let lines = lines(&file, &of(&["-o", "ndjson"]));
-        let (first, last) = (&lines[0], &lines[lines.len() - 1]);
-        assert_eq!(first["type"], "begin", "{command}");
-        assert_eq!(first["schema"], "c1z.rows/1", "{command}");
-        assert_eq!(
-            *last,
-            value!({"type": "end", "rows": rows.len()}),
-            "{command}"
-        );
-        for (line, row) in lines[1..].iter().zip(rows) {
-            let mut line = line.as_object().unwrap().clone();
-            assert!(line.remove("type").is_some());
-            assert_eq!(&serde_json::Value::from(line), row, "{command}");
+        for file in [v1(case), golden(case)] {
+            list_has_every_form(&file, command, name);
         }
-        // The columns of CSV are paths that --fields takes.
-        let mut by_fields = of(&["-o", "csv", "--fields"]);
-        let heads = records[0].join(",");
-        by_fields.push(&heads);
-        assert_eq!(csv(&run(&file, &by_fields)), records, "{command}");
     }
+}
+
+fn list_has_every_form(file: &Path, command: &str, name: &str) {
+    let of = |more: &[&'static str]| {
+        let words = command.split(' ').chain(more.iter().copied());
+        words.collect::<Vec<_>>()
+    };
+    let document = json(file, &of(&["-o", "json"]));
+    let rows = document[name].as_array().unwrap();
+    assert!(!rows.is_empty(), "{command}");
+    let table = cells(&run(file, &of(&[])));
+    assert_eq!(table.len() - 1, rows.len(), "{command}");
+    let records = csv(&run(file, &of(&["-o", "csv"])));
+    assert_eq!(records.len() - 1, rows.len(), "{command}");
+    assert!(
+        records.iter().all(|cells| cells.len() == records[0].len()),
+        "{command}"
+    );
+    let lines = lines(file, &of(&["-o", "ndjson"]));
+    let (first, last) = (&lines[0], &lines[lines.len() - 1]);
+    assert_eq!(first["type"], "begin", "{command}");
+    assert_eq!(first["schema"], "c1z.rows/1", "{command}");
+    assert_eq!(
+        *last,
+        value!({"type": "end", "rows": rows.len()}),
+        "{command}"
+    );
+    for (line, row) in lines[1..].iter().zip(rows) {
+        let mut line = line.as_object().unwrap().clone();
+        assert!(line.remove("type").is_some());
+        assert_eq!(&serde_json::Value::from(line), row, "{command}");
+    }
+    // The columns of CSV are paths that --fields takes.
+    let mut by_fields = of(&["-o", "csv", "--fields"]);
+    let heads = records[0].join(",");
+    by_fields.push(&heads);
+    assert_eq!(csv(&run(file, &by_fields)), records, "{command}");
 }
 
 #[test]
