@@ -1,4 +1,5 @@
-//! The command line, as the parser sees it. Flags that every command takes stand before or after the subcommand.
+//! The command line, as the parser sees it. Flags that every command takes stand before or after
+//! the subcommand.
 
 use std::path::PathBuf;
 
@@ -78,7 +79,8 @@ pub(crate) struct Global {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
-    /// Memory for caches, decoded frames and tables: a number of MiB, or with a unit (KiB, MiB, GiB)
+    /// Memory for caches, decoded frames and tables: a number of MiB, or with a unit (KiB, MiB,
+    /// GiB)
     #[arg(
         long,
         global = true,
@@ -89,7 +91,8 @@ pub(crate) struct Limits {
     )]
     pub(crate) memory: u64,
 
-    /// Folder for the database of a v1 file that does not fit the memory [default: that of the file]
+    /// Folder for the database of a v1 file that does not fit the memory [default: that of the
+    /// file]
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) tmp_dir: Option<PathBuf>,
 

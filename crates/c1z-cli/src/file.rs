@@ -30,7 +30,8 @@ pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<S
     Ok(store)
 }
 
-/// The variables that limit decoding; flags stand for them, so that both mean the same for every format.
+/// The variables that limit decoding; flags stand for them, so that both mean the same for every
+/// format.
 fn variables(limits: &Limits) -> Variables {
     Variables::from_lookup(|name| {
         let flag = match name {
@@ -61,8 +62,8 @@ impl From<SyncRun> for Selected {
     }
 }
 
-/// The sync that the command is about: the named one, else the latest finished of any type, else the newest unfinished.
-/// None, with a warning, if the file holds no sync at all.
+/// The sync that the command is about: the named one, else the latest finished of any type, else
+/// the newest unfinished. None, with a warning, if the file holds no sync at all.
 pub(crate) fn select(global: &Global, store: &Store) -> Result<Option<Selected>, Failure> {
     match &global.sync_id {
         Some(id) => Ok(Some(store.reader().get_sync(&SyncId::new(id)?)?.into())),

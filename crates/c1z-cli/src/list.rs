@@ -1,5 +1,5 @@
-//! One frame for every list: forms of output, `--limit`, `--fields`, progress. A command says what a row is; a new form or
-//! flag is added here, once.
+//! One frame for every list: forms of output, `--limit`, `--fields`, progress. A command says what
+//! a row is; a new form or flag is added here, once.
 
 use std::io::Write;
 

@@ -1,8 +1,9 @@
-//! `--fields`: which parts of a row are printed, as paths in its JSON (`grant.id`, `principal.displayName`).
+//! `--fields`: which parts of a row are printed, as paths in its JSON (`grant.id`,
+//! `principal.displayName`).
 //!
-//! Paths are checked against the schema, so that a misspelt one is refused instead of giving empty columns. Behind
-//! annotations, profiles and maps anything may stand; paths into them are taken as they are. A path leads through lists to
-//! the values of all their elements.
+//! Paths are checked against the schema, so that a misspelt one is refused instead of giving empty
+//! columns. Behind annotations, profiles and maps anything may stand; paths into them are taken as
+//! they are. A path leads through lists to the values of all their elements.
 
 use std::collections::BTreeMap;
 

@@ -192,7 +192,8 @@ fn what_is_missing_is_shown_as_missing() {
     assert_eq!(principals[2][1], "MISSING RESOURCE (user:gone)");
 }
 
-/// Grants to a group and to a user that the file does not hold, of an entitlement that it does not hold; an idle user.
+/// Grants to a group and to a user that the file does not hold, of an entitlement that it does not
+/// hold; an idle user.
 fn holders() -> Vec<(RecordKind, Value)> {
     let grant = |kind: &str, id: &str| {
         let entitlement =

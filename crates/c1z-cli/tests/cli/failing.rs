@@ -1,4 +1,5 @@
-//! Failures: the exit code is that of the kind, standard output stays empty, and standard error names the file and what to do.
+//! Failures: the exit code is that of the kind, standard output stays empty, and standard error
+//! names the file and what to do.
 
 use std::path::PathBuf;
 

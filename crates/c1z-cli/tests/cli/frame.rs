@@ -1,4 +1,5 @@
-//! What all lists have in common: flags before and after, variables, forms of output, `--limit`, `--fields`.
+//! What all lists have in common: flags before and after, variables, forms of output, `--limit`,
+//! `--fields`.
 
 use std::path::{Path, PathBuf};
 

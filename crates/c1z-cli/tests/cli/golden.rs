@@ -1,8 +1,9 @@
-//! What the Go tool printed for the same files: JSON equal as JSON, tables and trees equal in content, whatever the padding.
-//! The order of rows is the engine's own on both sides and is compared too, except where Go's comes out of a map.
+//! What the Go tool printed for the same files: JSON equal as JSON, tables and trees equal in
+//! content, whatever the padding. The order of rows is the engine's own on both sides and is
+//! compared too, except where Go's comes out of a map.
 //!
-//! Every stored output is compared. Where ours differs on purpose, the difference has a name here, must really occur, and
-//! is a row of `COMPAT.md`.
+//! Every stored output is compared. Where ours differs on purpose, the difference has a name here,
+//! must really occur, and is a row of `COMPAT.md`.
 
 use std::path::PathBuf;
 
@@ -66,7 +67,8 @@ enum Deviation {
     Refusal(i32, &'static str),
     /// The same values in lists of another order: Go's order is that of a map.
     ListOrder,
-    /// Go shows nothing of a file whose only sync is unfinished; ours shows this many lines, with a warning.
+    /// Go shows nothing of a file whose only sync is unfinished; ours shows this many lines, with a
+    /// warning.
     UnfinishedShown(usize),
 }
 

@@ -1,5 +1,5 @@
-//! Names written by whoever may name an account in the synced system: they must not drive a terminal, break a table or JSON,
-//! or run in a spreadsheet.
+//! Names written by whoever may name an account in the synced system: they must not drive a
+//! terminal, break a table or JSON, or run in a spreadsheet.
 
 use c1z::ops::RecordKind;
 use serde_json::{Value, json as value};

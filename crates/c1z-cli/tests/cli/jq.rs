@@ -1,5 +1,5 @@
-//! What the checks of connectors ask of the JSON, as they write it for `jq`: the questions are answered here by hand, so that
-//! the tests need no other program.
+//! What the checks of connectors ask of the JSON, as they write it for `jq`: the questions are
+//! answered here by hand, so that the tests need no other program.
 
 use serde_json::Value;
 

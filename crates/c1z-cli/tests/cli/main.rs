@@ -1,5 +1,5 @@
-//! Tests of the program as its users meet it: standard output, standard error and exit code of the built binary. Each module
-//! says its own contract; the exports have tests of their own.
+//! Tests of the program as its users meet it: standard output, standard error and exit code of the
+//! built binary. Each module says its own contract; the exports have tests of their own.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,4 +1,5 @@
-//! Comparison of two syncs: what it reports is what sorted maps of all records report, whatever the memory.
+//! Comparison of two syncs: what it reports is what sorted maps of all records report, whatever the
+//! memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -181,7 +182,8 @@ fn changes_are_those_of_sorted_maps() {
     assert!(changes.iter().all(|count| *count >= 5), "{changes:?}");
 }
 
-/// Two syncs of so many resources; of the second every third is gone, every fifth changed, and some are new.
+/// Two syncs of so many resources; of the second every third is gone, every fifth changed, and some
+/// are new.
 fn many(model: &Model, count: usize) -> [SyncId; 2] {
     let resource = |i: usize, name: &str| v2::Resource {
         id: v2::ResourceId {

@@ -53,7 +53,8 @@ impl<'de> Visitor<'de> for Wanted<'_> {
         Ok(Value::Array(elements))
     }
 
-    // A path may end earlier in one row than in another; what stands there is no part that was named, but not lost either.
+    // A path may end earlier in one row than in another; what stands there is no part that was
+    // named, but not lost either.
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
         Ok(text.into())
