@@ -7,11 +7,13 @@
     reason = "a test that meets unexpected data must stop"
 )]
 
+mod bytes;
 mod commands;
 mod failing;
 mod frame;
 mod golden;
 mod hostile;
 mod jq;
+mod people;
 mod pipes;
 mod support;
