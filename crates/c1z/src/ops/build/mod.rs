@@ -29,5 +29,6 @@ mod workspace;
 
 pub use manifest::manifest_of;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
+pub(crate) use sync::is_own;
 pub use sync::{BuiltSync, RunToWrite, SyncBuilder};
 pub use v3::{PackOptions, V3Builder, V3Summary, pack};
