@@ -5,9 +5,11 @@
 //! which may also stop the operation.
 
 pub mod build;
+mod dump;
 pub mod ndjson;
 mod observe;
 mod raw;
 
+pub use dump::{Dumped, dump};
 pub use observe::{NoObserver, Observer, Progress, Step};
 pub use raw::{RecordKind, StoredRecord};
