@@ -6,6 +6,7 @@
 )]
 
 mod building;
+mod dump;
 mod faults;
 mod ndjson;
 mod support;

@@ -63,8 +63,7 @@ fn xlsx(
     }
     if workbook.cut_cells > 0 {
         warn(format_args!(
-            "{} cells are longer than the 32,767 characters that an XLSX cell holds and were cut; \
-             `c1z export csv` keeps them whole",
+            "cells cut: {}; an XLSX cell holds 32,767 characters, `c1z export csv` keeps them whole",
             workbook.cut_cells
         ));
     }
@@ -75,8 +74,8 @@ fn xlsx(
 fn tell(left_out: u64) {
     if left_out > 0 {
         warn(format_args!(
-            "{left_out} grants are left out: the file does not hold their principals, so it does not \
-             say whether those are users"
+            "grants left out: {left_out}; the file does not hold their principals, so it does not say \
+             whether those are users"
         ));
     }
 }
