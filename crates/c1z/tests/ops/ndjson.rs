@@ -5,10 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use c1z::ErrorKind;
-use c1z::engine::types::{SyncRun, Timestamp};
+use c1z::engine::types::SyncRun;
 use c1z::keyspace::{Family, Key, MetadataKey};
 use c1z::ops::build::{InputOrder, RunToWrite, SyncBuilder};
-use c1z::ops::ndjson::{Columns, Counts, Form, Head, Item, Reader, Record, Writer, write_database};
+use c1z::ops::ndjson::{Counts, Form, Head, Item, Reader, Record, Writer, write_database};
 use c1z::ops::{NoObserver, RecordKind, StoredRecord};
 use c1z::record::SessionView;
 use c1z::{MemoryBudget, Store};
@@ -205,17 +205,6 @@ fn small_items() -> Small {
     let order = [0x1a, 1, b'n', 0x12, 1, b'i'].to_vec();
     // Text that is not UTF-8 has no JSON at all.
     let bad_text = [0x12, 2, 0xc3, 0x28].to_vec();
-    let columns = Columns {
-        discovered_at: Some(Timestamp {
-            seconds: -62_135_596_800,
-            nanos: 999_999_999,
-        }),
-        expansion: Some(b"\x0a\x01e"),
-        needs_expansion: true,
-    };
-    let mut encoded = Vec::new();
-    columns.encode_into(&mut encoded);
-    assert_eq!(Columns::decode(&encoded).unwrap(), columns);
     Small {
         run: json::<v3::SyncRunRecord>(
             r#"{"syncId":"2qVyMyUb4B6tF8S1zv0KqZ3xQ1w","type":"SYNC_TYPE_FULL","startedAt":"2026-01-01T00:00:00.123456789Z"}"#,
@@ -241,7 +230,10 @@ fn small_items() -> Small {
             (RecordKind::Grant, None, Vec::new()),
         ],
         message: json::<v2::Grant>(r#"{"id":"g","principal":{"displayName":"p"}}"#),
-        columns: encoded,
+        columns: json::<v3::GrantRecord>(
+            r#"{"externalId":"g","principal":{"resourceId":"p"},"discoveredAt":"0001-01-01T00:00:00.999999999Z",
+                "expansion":{"entitlementIds":["e"]},"needsExpansion":true}"#,
+        ),
         session: json::<v3::SessionRecord>(r#"{"syncId":"s","key":"k","value":"/w=="}"#),
     }
 }
@@ -349,7 +341,10 @@ fn lines_that_say_something_else_are_refused_with_their_number() {
             "does not belong",
         ),
         (r#"{"type":"grant","message":{}}"#, "no member `columns`"),
-        (r#"{"type":"asset","message":{},"columns":{}}"#, "an asset"),
+        (
+            r#"{"type":"asset","message":{},"columns":{}}"#,
+            "no member `record`",
+        ),
         (
             r#"{"type":"grant","record":{"externalId":"a"},"recordPb":""}"#,
             "is not what",

@@ -58,7 +58,7 @@ mod writer;
 
 pub use counts::Counts;
 pub use database::{Written, write_database};
-pub use item::{Columns, Form, Head, Item, Record};
+pub use item::{Form, Head, Item, Record};
 pub use reader::Reader;
 pub use writer::Writer;
 
