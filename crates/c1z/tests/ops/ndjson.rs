@@ -86,7 +86,7 @@ fn every_golden_v3_file_comes_back_row_by_row() {
     let (mut rows_total, mut files) = (0, 0);
     for (file, golden) in golden_rows() {
         let store = c1z::open(file.case.path(file.file)).unwrap();
-        let (text, counts) = write(store.database());
+        let (text, counts) = write(store.database().unwrap());
         assert!(copy(&text).unwrap() == text, "{}", file.label());
 
         let mut expected = golden.clone();
@@ -123,7 +123,7 @@ fn files_of_the_older_layout_are_written_in_todays() {
             continue;
         }
         let store = c1z::open(file.case.path(file.file)).unwrap();
-        let (text, counts) = write(store.database());
+        let (text, counts) = write(store.database().unwrap());
         assert!(copy(&text).unwrap() == text);
         let stats = store.reader().stats(None, None);
         if let Ok(stats) = stats {
@@ -585,6 +585,9 @@ fn sessions_graph_and_assets_have_their_lines() {
         ("big-asset", |counts: &Counts| counts.assets),
     ] as [(&str, fn(&Counts) -> u64); 4]
     {
-        assert!(count(&write(open(case).database()).1) > 0, "{case}");
+        assert!(
+            count(&write(open(case).database().unwrap()).1) > 0,
+            "{case}"
+        );
     }
 }

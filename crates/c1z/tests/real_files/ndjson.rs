@@ -13,7 +13,7 @@ use crate::fixture;
 fn comes_back(path: &str) -> (u64, u64) {
     let store = c1z::open(fixture(path)).unwrap();
     let mut file = tempfile::tempfile().unwrap();
-    let (database, budget) = (store.database(), MemoryBudget::default());
+    let (database, budget) = (store.database().unwrap(), MemoryBudget::default());
     let out = BufWriter::with_capacity(1 << 20, &mut file);
     let written = write_database(database, &budget, out, &NoObserver).unwrap();
     let len = file.stream_position().unwrap();
