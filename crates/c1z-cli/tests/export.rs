@@ -140,6 +140,28 @@ fn csv_holds_the_rows_of_the_go_tool() {
 }
 
 #[test]
+fn v1_files_give_the_same_rows() {
+    let v1 = Case::named("basic").path("v1.c1z");
+    let rows = csv_of(v1.to_str().unwrap());
+    assert_eq!(by_kind(&rows), by_kind(&stored("v1.export.csv")));
+    for case in ["realistic", "multi-sync", "slim-grants", "old-schema-2023"] {
+        let v1 = Case::named(case).path("v1.c1z");
+        let dir = tempfile::tempdir().unwrap();
+        let v1 = v1.canonicalize().unwrap();
+        let csv = csv_of(v1.to_str().unwrap());
+        let xlsx = ["export", "xlsx", "-f", v1.to_str().unwrap()];
+        assert!(c1z_in(dir.path(), &xlsx).status.success());
+        let sheets = xlsx_of(&dir.path().join("sync.xlsx"));
+        assert_eq!(sheets["Sheet1"], meant(&csv), "{case}");
+        let packed = Case::named(case).path("v3.indexed_zstd.c1z");
+        if packed.exists() {
+            let v3 = csv_of(packed.to_str().unwrap());
+            assert_eq!(by_kind(&csv), by_kind(&v3), "{case}");
+        }
+    }
+}
+
+#[test]
 fn xlsx_holds_the_rows_of_csv_in_their_order() {
     let dir = tempfile::tempdir().unwrap();
     let mut rows_total = 0;

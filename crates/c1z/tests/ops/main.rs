@@ -9,4 +9,5 @@ mod building;
 mod dump;
 mod faults;
 mod ndjson;
+mod ndjson_v1;
 mod support;

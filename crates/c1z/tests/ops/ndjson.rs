@@ -31,7 +31,7 @@ fn open(case: &str) -> Store {
 }
 
 /// Reads a file to its end and writes every item again.
-fn copy(text: &[u8]) -> c1z::Result<Vec<u8>> {
+pub(crate) fn copy(text: &[u8]) -> c1z::Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out)?;
     let mut reader = Reader::new(text)?;
