@@ -612,7 +612,7 @@ fn ndjson_is_what_the_library_reads() {
         assert!(output.status.success(), "{case}: {}", stderr(&output));
         let text = std::fs::read(dir.path().join("sync.ndjson")).unwrap();
         let mut reader = c1z::ops::ndjson::Reader::new(text.as_slice()).unwrap();
-        while reader.next().unwrap().is_some() {}
+        while reader.next_item().unwrap().is_some() {}
         let counts = reader.counts();
         let stats = c1z::open(&file).unwrap().reader().stats(None, None);
         if let Ok(stats) = stats {

@@ -180,7 +180,7 @@ fn every_row_of_every_golden_v1_file_is_told() {
         let (expected, sessions) = expected(&case);
         let (mut found, mut sync) = (Tables::new(), String::new());
         let mut reader = Reader::new(text.as_slice()).unwrap();
-        while let Some(item) = reader.next().unwrap() {
+        while let Some(item) = reader.next_item().unwrap() {
             match item {
                 Item::Sync(head) => {
                     let run = head.decode().unwrap();
@@ -226,7 +226,7 @@ fn one_sync_of_many_is_written_alone() {
         let (text, counts, _) = write(&store, Some(&run.id)).unwrap();
         assert_eq!(counts.syncs, 1);
         let mut reader = Reader::new(text.as_slice()).unwrap();
-        let Some(Item::Sync(head)) = reader.next().unwrap() else {
+        let Some(Item::Sync(head)) = reader.next_item().unwrap() else {
             panic!("no sync");
         };
         assert_eq!(head.decode().unwrap(), run);

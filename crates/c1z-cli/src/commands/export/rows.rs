@@ -7,7 +7,7 @@
 //! | `Grant` | grants of resources with a user trait |
 //!
 //! Identities come type by type, in byte order of the types' ids; otherwise the order inside a kind is
-//! that in which the file lists them: by identity in v3 files, as written in v1 files. So everything
+//! that in which the file lists them: by identity in v3 files, by rows or an index in v1 files. So everything
 //! streams, and one file always gives the same rows in the same order.
 //!
 //! # Complexity

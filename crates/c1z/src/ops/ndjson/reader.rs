@@ -14,7 +14,7 @@ use super::{MESSAGE_BYTES_MAX, SCHEMA};
 use crate::ops::RecordKind;
 use crate::{Error, ErrorKind, Result};
 
-/// Reads a file item by item. Nothing of it may be taken for a sync before [`Reader::next`] has
+/// Reads a file item by item. Nothing of it may be taken for a sync before [`Reader::next_item`] has
 /// returned none: only then is the file known to be whole.
 pub struct Reader<R> {
     lines: Lines<R>,
@@ -110,7 +110,7 @@ impl<R: BufRead> Reader<R> {
     /// file that is cut, goes on behind its end, or is not the one that its last line speaks of;
     /// `ResourceExhausted` for a line or a message that is too long; `Io` from the input. After an
     /// error there is nothing more to read.
-    pub fn next(&mut self) -> Result<Option<Item<'_>>> {
+    pub fn next_item(&mut self) -> Result<Option<Item<'_>>> {
         match self.state {
             State::Reading => {}
             State::Ended => return Ok(None),
