@@ -7,8 +7,8 @@ use clap::{Args as ClapArgs, Parser, ValueEnum};
 
 pub(crate) use self::commands::{
     AccessArgs, AssetGetArgs, AssetsCommand, Command, CompareArgs, DiffArgs, EntitlementsArgs,
-    GrantsArgs, Inspect, ListArgs, OutArgs, PrincipalsArgs, PrincipalsCommand, ResourcesArgs,
-    SessionGetArgs, SessionListArgs, SessionsCommand,
+    Export, ExportArgs, GrantsArgs, Inspect, ListArgs, OutArgs, PrincipalsArgs, PrincipalsCommand,
+    ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand,
 };
 use crate::output::colour::When;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use c1z::engine::types::{SyncId, SyncRun};
 use c1z::engine::{Fallback, Scope};
-use c1z::envelope::{VAR_DECODED_MAX, VAR_WINDOW_MAX, Variables};
+use c1z::envelope::{self, PayloadOptions, VAR_DECODED_MAX, VAR_WINDOW_MAX, Variables};
 use c1z::{MemoryBudget, OpenOptions, Store};
 
 use crate::args::{Global, Limits};
@@ -28,6 +28,15 @@ pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<S
         warn(warning);
     }
     Ok(store)
+}
+
+/// How the envelope of the file is opened by a command that reads nothing of its syncs.
+pub(crate) fn envelope_options(global: &Global) -> envelope::OpenOptions {
+    envelope::OpenOptions {
+        variables: variables(&global.limits),
+        payload: PayloadOptions::new(MemoryBudget::new(global.limits.memory)),
+        ..envelope::OpenOptions::default()
+    }
 }
 
 /// The variables that limit decoding; flags stand for them, so that both mean the same for every

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 mod pick;
 
 use c1z_proto::schema::{Field, JsonForm, Kind, Label, Message};
-use serde_core::de::DeserializeSeed;
+use serde::de::DeserializeSeed;
 use serde_json::Value;
 
 use crate::failure::Failure;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use shingle::vfs::{Fs, OsFs};
 use testkit::golden::read_file;
 
 use super::support::{c1z, csv, golden, json, program, run, stderr, v1, v3};
@@ -32,6 +33,21 @@ fn assets_are_listed_and_fetched() {
     let absent = c1z(&v3(), &["assets", "get", "nope", "--out", path, "--force"]);
     assert_eq!(absent.status.code(), Some(5));
     assert_eq!(read(path), piped.stdout);
+}
+
+#[test]
+fn the_file_that_is_read_is_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy.c1z");
+    let bytes = read_file(&v3()).unwrap();
+    OsFs.create(&path).unwrap().write_all(&bytes).unwrap();
+    let out = path.to_str().unwrap();
+    let output = c1z(
+        &path,
+        &["assets", "get", "icon-app-000", "--force", "--out", out],
+    );
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert_eq!(read(out), bytes);
 }
 
 fn read(path: &str) -> Vec<u8> {

@@ -7,5 +7,8 @@
 
 mod building;
 mod diffing;
+mod dump;
 mod faults;
+mod ndjson;
+mod ndjson_v1;
 mod support;
