@@ -26,16 +26,11 @@ pub(crate) struct Unpacked {
 /// # Errors
 /// Those of [`V1File::decode_into`]; of the scratch folder, with what to do instead.
 pub(crate) fn unpack(path: &Path, file: &V1File, options: &OpenOptions) -> Result<Unpacked> {
-    match file.decode_to_memory(&options.budget) {
-        Ok(database) => {
-            return Ok(Unpacked {
-                file: Arc::new(database),
-                warning: None,
-            });
-        }
-        // Over a limit of decoding, decoding again says so again.
-        Err(error) if error.kind() == ErrorKind::ResourceExhausted => {}
-        Err(error) => return Err(error),
+    if let Ok(database) = file.decode_within(&options.budget)? {
+        return Ok(Unpacked {
+            file: Arc::new(database),
+            warning: None,
+        });
     }
     let folder = match &options.scratch {
         Some(folder) => folder.clone(),

@@ -196,3 +196,12 @@ fn inspection_shows_every_layer() {
         assert!(text.contains(says), "{args:?}: {text}");
     }
 }
+
+#[test]
+fn what_only_v3_files_have_is_refused_with_words() {
+    for what in ["envelope", "manifest", "lsm", "keys"] {
+        let output = c1z(&v1("basic"), &["inspect", what]);
+        assert_eq!(output.status.code(), Some(3), "{what}: {output:?}");
+        assert!(stderr(&output).contains("v1"), "{what}: {output:?}");
+    }
+}

@@ -14,6 +14,8 @@ mod rows;
 mod sessions;
 mod snapshot;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -100,9 +102,10 @@ impl Source for V1Source {
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {
-        let run = self.runs.iter().find(|run| run.id == *sync);
-        let run =
-            run.ok_or_else(|| Error::not_found(format!("sync not found: sync_id=`{sync}`")))?;
+        if !self.runs.iter().any(|run| run.id == *sync) {
+            let message = format!("sync not found: sync_id=`{sync}`");
+            return Err(Error::not_found(message));
+        }
         // Grants that are not told apart by columns are told apart by their annotations.
         let has_columns = self
             .file
@@ -112,7 +115,7 @@ impl Source for V1Source {
         Ok(Box::new(snapshot::Snapshot {
             file: Arc::clone(&self.file),
             sync: sync.clone(),
-            token: run.token.clone(),
+            runs: Arc::clone(&self.runs),
             backfilled: has_columns && self.backfilled.contains(sync),
         }))
     }

@@ -69,6 +69,12 @@ impl Walk {
         let rows = table.typed.table();
         let after = after.map(Position::decode).transpose()?;
         let Some((index, fixed)) = &plan.index else {
+            if after
+                .as_ref()
+                .is_some_and(|position| !position.rest.is_empty())
+            {
+                return Err(not_ours());
+            }
             let from = after.map(|position| position.row);
             return Ok(Self::Scan(match from {
                 Some(last) => match last.checked_add(1) {
