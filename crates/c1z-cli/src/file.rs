@@ -4,7 +4,7 @@ use std::path::Path;
 
 use c1z::engine::types::{SyncId, SyncRun};
 use c1z::engine::{Fallback, Scope};
-use c1z::envelope::{VAR_DECODED_MAX, VAR_WINDOW_MAX, Variables};
+use c1z::envelope::{self, PayloadOptions, VAR_DECODED_MAX, VAR_WINDOW_MAX, Variables};
 use c1z::{MemoryBudget, OpenOptions, Store};
 
 use crate::args::{Global, Limits};
@@ -20,6 +20,7 @@ pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<S
     let options = OpenOptions {
         budget: MemoryBudget::new(memory),
         variables: variables(&global.limits),
+        scratch: global.limits.tmp_dir.clone(),
         ..OpenOptions::default()
     };
     let store = c1z::open_with(path, &options)?;
@@ -29,7 +30,17 @@ pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<S
     Ok(store)
 }
 
-/// The variables that limit decoding; flags stand for them, so that both mean the same for every format.
+/// How the envelope of the file is opened by a command that reads nothing of its syncs.
+pub(crate) fn envelope_options(global: &Global) -> envelope::OpenOptions {
+    envelope::OpenOptions {
+        variables: variables(&global.limits),
+        payload: PayloadOptions::new(MemoryBudget::new(global.limits.memory)),
+        ..envelope::OpenOptions::default()
+    }
+}
+
+/// The variables that limit decoding; flags stand for them, so that both mean the same for every
+/// format.
 fn variables(limits: &Limits) -> Variables {
     Variables::from_lookup(|name| {
         let flag = match name {
@@ -60,8 +71,8 @@ impl From<SyncRun> for Selected {
     }
 }
 
-/// The sync that the command is about: the named one, else the latest finished of any type, else the newest unfinished.
-/// None, with a warning, if the file holds no sync at all.
+/// The sync that the command is about: the named one, else the latest finished of any type, else
+/// the newest unfinished. None, with a warning, if the file holds no sync at all.
 pub(crate) fn select(global: &Global, store: &Store) -> Result<Option<Selected>, Failure> {
     match &global.sync_id {
         Some(id) => Ok(Some(store.reader().get_sync(&SyncId::new(id)?)?.into())),

@@ -1,6 +1,6 @@
 //! The subcommands and their own flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
@@ -35,6 +35,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: SessionsCommand,
     },
+    /// The sync as a file for other programs
+    #[command(subcommand)]
+    Export(Export),
+    /// The database inside the file, as it is
+    #[command(hide = true)]
+    DumpDb(ExportArgs),
     /// The file's structure: envelope, manifest, tables, keys
     Inspect(InspectArgs),
     /// Completions for a shell, to standard output
@@ -220,6 +226,30 @@ pub(crate) struct SessionGetArgs {
     pub(crate) prefix: String,
     #[command(flatten)]
     pub(crate) out: OutArgs,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Export {
+    /// Users, entitlements and grants as CSV [default output: ./sync.csv]
+    Csv(ExportArgs),
+    /// The same rows as an XLSX workbook [default output: ./sync.xlsx]
+    Xlsx(ExportArgs),
+    /// Everything, a line a record; nothing is lost [default output: ./sync.ndjson]
+    Ndjson(ExportArgs),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// File to write; `-` is standard output
+    #[arg(long, value_name = "PATH")]
+    out: Option<PathBuf>,
+}
+
+impl ExportArgs {
+    /// The file to write, if none was named: `default`.
+    pub(crate) fn out_or<'a>(&'a self, default: &'a str) -> &'a Path {
+        self.out.as_deref().unwrap_or(Path::new(default))
+    }
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -4,7 +4,9 @@ mod access;
 mod assets;
 mod completions;
 mod diff;
+mod dump_db;
 mod entitlements;
+mod export;
 mod grants;
 mod inspect;
 mod principals;
@@ -32,6 +34,8 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::Diff(args) => return diff::run(global, args),
         Command::Assets { what } => assets::run(global, what),
         Command::Sessions { what } => sessions::run(global, what),
+        Command::Export(export) => export::run(global, export),
+        Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
         Command::Completions { shell } => completions::completions(*shell),
         Command::Man { command } => completions::man(command.as_deref()),

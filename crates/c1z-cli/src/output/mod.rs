@@ -1,4 +1,4 @@
-//! Forms of output: tables, one JSON document, JSON lines, CSV. All of them stream.
+//! Forms of output: tables, one JSON document, JSON lines, CSV, XLSX. All of them stream.
 
 pub(crate) mod colour;
 mod csv;
@@ -10,6 +10,7 @@ mod stdout;
 mod table;
 mod target;
 mod text;
+mod xlsx;
 
 pub(crate) use csv::Csv;
 pub(crate) use document::Rows;
@@ -17,5 +18,6 @@ pub(crate) use json::Json;
 pub(crate) use progress::{Progress, Watch};
 pub(crate) use stdout::{data, stdout};
 pub(crate) use table::Table;
-pub(crate) use target::write_to;
+pub(crate) use target::{Content, is_stdout, write_file, write_to};
 pub(crate) use text::printable;
+pub(crate) use xlsx::Workbook;

@@ -6,5 +6,9 @@
 )]
 
 mod building;
+mod diffing;
+mod dump;
 mod faults;
+mod ndjson;
+mod ndjson_v1;
 mod support;
