@@ -574,6 +574,25 @@ fn the_file_that_is_read_is_never_replaced() {
 }
 
 #[test]
+fn devices_and_pipes_are_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = c1z_in(
+        dir.path(),
+        &["export", "csv", "-f", &golden("basic"), "--out", "pipe"],
+    );
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(!pipe.metadata().unwrap().is_file());
+}
+
+#[test]
 fn closed_pipes_end_quietly() {
     for format in ["csv", "xlsx", "ndjson"] {
         let line = format!(
