@@ -5,6 +5,7 @@
 //! which may also stop the operation.
 
 pub mod build;
+pub mod convert;
 mod observe;
 mod raw;
 
