@@ -59,7 +59,8 @@ pub fn convert(
         Some(to) => to,
         None => FileFormat::of_name(output)?,
     };
-    let source = source::open(input, from, options).map_err(|error| error.in_file(input))?;
+    let source =
+        source::open(input, from, output, options).map_err(|error| error.in_file(input))?;
     let mut job = Job {
         source: &*source,
         output,
@@ -67,6 +68,10 @@ pub fn convert(
         losses: LossReport::with_examples(options.loss_examples_max),
         file_len: None,
     };
+    for table in source.foreign() {
+        job.losses
+            .add(LossKind::ForeignRows, || format!("table {table}"));
+    }
     let syncs = match to {
         FileFormat::V1 => to_v1::file(&mut job)?,
         FileFormat::V3 => to_v3::file(&mut job)?.into_iter().collect(),

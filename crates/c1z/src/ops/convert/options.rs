@@ -10,8 +10,8 @@ use super::loss::EXAMPLES_MAX;
 use crate::budget::MemoryBudget;
 use crate::engine::types::SyncId;
 use crate::envelope::{Existing, LEVEL_DEFAULT, LimitOptions, PayloadEncoding, Variables};
-use crate::ops::build::v1::Zone;
 use crate::ops::{NoObserver, Observer};
+use crate::v1_tables::Zone;
 
 /// Which syncs are converted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Default for ConvertOptions {
             budget: MemoryBudget::default(),
             threads: processors.min(8),
             temporary: None,
-            zone: Zone::UTC,
+            zone: Zone::utc(),
             encoding: PayloadEncoding::IndexedZstd,
             level: LEVEL_DEFAULT,
             limits: LimitOptions::default(),

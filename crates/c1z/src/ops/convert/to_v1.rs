@@ -56,7 +56,7 @@ fn builder_for(job: &Job<'_>) -> Result<V1Builder> {
     let memory = job.options.budget.limit() / 16 * SORT_SHARE;
     let options = V1Options {
         memory_bytes: usize::try_from(memory).unwrap_or(usize::MAX),
-        zone: job.options.zone,
+        zone: job.options.zone.clone(),
         level: job.options.level,
     };
     V1Builder::new(job.output, &options, &job.pack_options())
@@ -93,7 +93,7 @@ impl Pass<'_> {
             let skip = self.skip.get(&kind).map_or(&[][..], Vec::as_slice);
             let mut filter = Filter { skip, rowid: 0 };
             let mut table = builder.table(kind)?;
-            source.records(kind, self.chosen, &mut |at, record| {
+            let orphans = source.records(kind, self.chosen, &mut |at, record| {
                 meter.row()?;
                 let mut put = |row: &V1Row<'_>, losses: &mut LossReport| {
                     if filter.passes(row) {
@@ -124,6 +124,9 @@ impl Pass<'_> {
                     }
                 }
             })?;
+            losses.add_many(LossKind::ForeignRows, orphans, || {
+                format!("{} rows without a sync", kind.as_str())
+            });
             let found = table.finish_reporting()?;
             if !found.is_empty() {
                 repeated.insert(kind, found);
@@ -202,7 +205,8 @@ fn note_sidecars(sync: &SourceSync, losses: &mut LossReport) {
     if sync.run.started_at.is_none() {
         losses.add(LossKind::MissingTime, || format!("start of sync {}", id()));
     }
-    if let Some(stats) = &sync.run.stats {
+    let recorded = sync.run.stats.as_ref().filter(|_| sync.stored.is_some());
+    if let Some(stats) = recorded {
         let mut lifted = Default::default();
         token::lift_into(&sync.run.token, &mut lifted);
         if stats.ingest_quality != lifted.ingest_quality {

@@ -153,7 +153,7 @@ impl<'a> Plan<'a> {
         let mut meter = Meter::start(&*job.options.observer, Step::Rows, None)?;
         let mut upgrade = Upgrade::default();
         let skip_sessions = self.leaves() && sync.run.is_finished();
-        source.visit(self.position, &mut |item| {
+        let orphans = source.visit(self.position, &mut |item| {
             meter.row()?;
             match item {
                 SourceItem::Record(SourceRecord::Stored(record)) => builder.put(&record),
@@ -171,7 +171,11 @@ impl<'a> Plan<'a> {
                 SourceItem::Session(entry) => builder.put_session(entry),
                 SourceItem::Row(key, value) => builder.put_other(key, value),
             }
-        })
+        })?;
+        losses.add_many(LossKind::ForeignRows, orphans, || {
+            "rows without a sync".to_owned()
+        });
+        Ok(())
     }
 
     /// The run to write.

@@ -7,7 +7,6 @@ use super::count::Counts;
 use super::row::V1Row;
 use super::run::V1Run;
 use super::schema;
-use super::time::Zone;
 use crate::engine::types::{SyncId, SyncStats};
 use crate::envelope::{LEVEL_DEFAULT, publish, write_v1};
 use crate::ops::RecordKind;
@@ -17,6 +16,7 @@ use crate::ops::build::workspace::Workspace;
 use crate::record::SessionView;
 use crate::sqlite_file::Value;
 use crate::sqlite_file::writer::{Image, Scratch, TableWriter, WriteOptions, Writer};
+use crate::v1_tables::Zone;
 use crate::{Error, Result};
 
 /// How a v1 file is built. What is written does not depend on `memory_bytes`.
@@ -34,7 +34,7 @@ impl Default for V1Options {
     fn default() -> Self {
         Self {
             memory_bytes: WriteOptions::default().memory_bytes,
-            zone: Zone::UTC,
+            zone: Zone::utc(),
             level: LEVEL_DEFAULT,
         }
     }
@@ -142,9 +142,8 @@ impl V1Builder {
             table: self.writer.table(schema::table_of(kind))?,
             kind,
             counts: &mut self.counts,
-            zone: self.options.zone,
+            zone: self.options.zone.clone(),
             last: 0,
-            time: String::new(),
         })
     }
 
@@ -208,7 +207,7 @@ impl V1Builder {
         for run in runs {
             last = run.rowid.unwrap_or(last + 1);
             let counts = self.counts.of(run.run.id.as_str());
-            run.with_values(self.options.zone, &counts, |values| {
+            run.with_values(&self.options.zone, &counts, |values| {
                 Ok(table.push(last, values)?)
             })?;
         }
@@ -229,7 +228,6 @@ pub struct V1Table<'b> {
     counts: &'b mut Counts,
     zone: Zone,
     last: i64,
-    time: String,
 }
 
 impl V1Table<'_> {
@@ -247,9 +245,7 @@ impl V1Table<'_> {
             )));
         }
         let rowid = row.rowid.unwrap_or(self.last + 1);
-        row.with_values(self.zone, &mut self.time, |values| {
-            Ok(self.table.push(rowid, values)?)
-        })?;
+        row.with_values(&self.zone, |values| Ok(self.table.push(rowid, values)?))?;
         self.counts.add(row);
         self.last = rowid;
         Ok(rowid)

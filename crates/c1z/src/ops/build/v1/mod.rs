@@ -16,9 +16,7 @@ mod count;
 mod row;
 mod run;
 mod schema;
-mod time;
 
 pub use builder::{V1Builder, V1Options, V1Summary, V1Table};
 pub use row::{V1Columns, V1Grant, V1Row};
 pub use run::V1Run;
-pub use time::Zone;

@@ -1,10 +1,10 @@
 //! The rows of the record tables, as the columns of the schema want them (`c1z1-sqlite` §2).
 
-use super::time::{Zone, write_text};
 use crate::Result;
 use crate::engine::types::Timestamp;
 use crate::ops::RecordKind;
 use crate::sqlite_file::Value;
+use crate::v1_tables::Zone;
 
 /// A record as a v1 file stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,17 +85,15 @@ impl V1Row<'_> {
     /// Calls `take` with the values of all columns, in the order of the schema.
     pub(super) fn with_values<T>(
         &self,
-        zone: Zone,
-        time: &mut String,
+        zone: &Zone,
         take: impl FnOnce(&[Value<'_>]) -> Result<T>,
     ) -> Result<T> {
-        time.clear();
-        write_text(self.discovered_at, zone, time)?;
+        let time = zone.text(self.discovered_at)?;
         let id = Value::text(self.external_id);
         let last = [
             Value::blob(self.data),
             Value::text(self.sync_id),
-            Value::text(time),
+            Value::text(&time),
         ];
         let [data, sync, time] = last;
         match self.columns {

@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use serde_json::Value as Json;
 
-use super::time::{Zone, write_text};
 use crate::Result;
 use crate::engine::types::{CallStat, SyncRun, SyncStats, Timestamp};
 use crate::sqlite_file::Value;
+use crate::v1_tables::Zone;
 
 /// A sync run to be written.
 #[derive(Clone, Copy, Debug)]
@@ -30,18 +30,16 @@ impl V1Run<'_> {
     /// Calls `take` with the values of all columns, in the order of the schema.
     pub(super) fn with_values<T>(
         &self,
-        zone: Zone,
+        zone: &Zone,
         counts: &SyncStats,
         take: impl FnOnce(&[Value<'_>]) -> Result<T>,
     ) -> Result<T> {
         let run = self.run;
-        let (mut started, mut ended) = (String::new(), String::new());
-        write_text(self.started_at(), zone, &mut started)?;
-        let mut stats = None;
-        if let Some(moment) = run.ended_at {
-            write_text(moment, zone, &mut ended)?;
-            stats = Some(stats_json(counts, run.stats.as_ref()));
-        }
+        let started = zone.text(self.started_at())?;
+        let ended = run.ended_at.map(|at| zone.text(at)).transpose()?;
+        let stats = ended
+            .as_ref()
+            .map(|_| stats_json(counts, run.stats.as_ref()));
         let verified = &run.verification;
         let coverage = match verified.coverage.as_slice() {
             [] => String::new(),
@@ -51,7 +49,7 @@ impl V1Run<'_> {
             Value::Null,
             Value::text(run.id.as_str()),
             Value::text(&started),
-            run.ended_at.map_or(Value::Null, |_| Value::text(&ended)),
+            ended.as_deref().map_or(Value::Null, Value::text),
             Value::text(&run.token),
             Value::text(run.sync_type.as_str()),
             Value::text(&run.parent_id),

@@ -72,12 +72,12 @@ impl Source for FolderSource {
         &self.syncs
     }
 
-    fn records(&self, kind: RecordKind, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<()> {
+    fn records(&self, kind: RecordKind, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
         for &sync in syncs {
             let entry = self.entry(sync)?;
             entry.records(kind, &[0], &mut |_, record| take(sync, record))?;
         }
-        Ok(())
+        Ok(0)
     }
 
     fn sessions(&self, sync: usize, take: &mut TakeSession<'_>) -> Result<()> {

@@ -5,6 +5,7 @@
 //! target translates what it cannot take as it is.
 
 mod folder;
+mod v1;
 mod v3;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use crate::record::SessionView;
 use crate::{Error, Result};
 
 pub(super) use folder::FolderSource;
+pub(super) use v1::V1Source;
 pub(super) use v3::V3Source;
 
 /// A sync of a source.
@@ -69,8 +71,9 @@ pub(super) trait Source {
     /// Its syncs, in the order in which they were created.
     fn syncs(&self) -> &[SourceSync];
 
-    /// The records of one kind of the syncs at the given positions, which ascend. O(rows of the kind).
-    fn records(&self, kind: RecordKind, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<()>;
+    /// The records of one kind of the syncs at the given positions, which ascend. Returns the number
+    /// of rows that belong to no sync. O(rows of the kind).
+    fn records(&self, kind: RecordKind, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64>;
 
     /// The session entries of one sync.
     fn sessions(&self, sync: usize, take: &mut TakeSession<'_>) -> Result<()>;
@@ -78,29 +81,43 @@ pub(super) trait Source {
     /// Rows of one sync that have no place in the model: sidecars and what belongs to others.
     fn others(&self, sync: usize, take: &mut TakeRow<'_>) -> Result<()>;
 
-    /// All of one sync, records first of the kinds that come first.
-    fn visit(&self, sync: usize, take: &mut dyn FnMut(SourceItem<'_>) -> Result<()>) -> Result<()> {
+    /// Tables that are not known.
+    fn foreign(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// All of one sync, records first of the kinds that come first. Returns the number of rows that
+    /// belong to no sync.
+    fn visit(
+        &self,
+        sync: usize,
+        take: &mut dyn FnMut(SourceItem<'_>) -> Result<()>,
+    ) -> Result<u64> {
+        let mut orphans = 0;
         for kind in RecordKind::ALL {
-            self.records(kind, &[sync], &mut |_, record| {
+            orphans += self.records(kind, &[sync], &mut |_, record| {
                 take(SourceItem::Record(record))
             })?;
         }
         self.sessions(sync, &mut |entry| take(SourceItem::Session(entry)))?;
-        self.others(sync, &mut |key, value| take(SourceItem::Row(key, value)))
+        self.others(sync, &mut |key, value| take(SourceItem::Row(key, value)))?;
+        Ok(orphans)
     }
 }
 
-/// Opens what lies at `path`.
+/// Opens what lies at `path`, to be converted into `output`.
 pub(super) fn open(
     path: &Path,
     format: FileFormat,
+    output: &Path,
     options: &ConvertOptions,
 ) -> Result<Box<dyn Source>> {
     let source: Box<dyn Source> = match format {
         FileFormat::V3 => Box::new(V3Source::open_file(path, options)?),
         FileFormat::PebbleDir => Box::new(V3Source::open_dir(path, options)?),
         FileFormat::Folder => Box::new(FolderSource::open(path, options)?),
-        FileFormat::V1 | FileFormat::Ndjson => {
+        FileFormat::V1 => Box::new(V1Source::open(path, output, options)?),
+        FileFormat::Ndjson => {
             return Err(Error::invalid("no source for the format"));
         }
     };

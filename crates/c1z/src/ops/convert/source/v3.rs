@@ -122,7 +122,7 @@ impl Source for V3Source {
         &self.syncs
     }
 
-    fn records(&self, kind: RecordKind, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<()> {
+    fn records(&self, kind: RecordKind, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
         let mut scan = self.scan(&kind.family().range());
         let rekeyed = self.layout == Layout::ExternalId;
         let mut own_key = Vec::new();
@@ -146,7 +146,7 @@ impl Source for V3Source {
                 )?;
             }
         }
-        Ok(())
+        Ok(0)
     }
 
     fn sessions(&self, _: usize, take: &mut TakeSession<'_>) -> Result<()> {
