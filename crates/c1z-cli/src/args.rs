@@ -1,6 +1,6 @@
 //! The command line, as the parser sees it. Flags stand before or after the subcommand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -72,6 +72,12 @@ pub(crate) enum Command {
     Entitlements(EntitlementsArgs),
     /// Grants
     Grants(GrantsArgs),
+    /// The sync as a file for other programs
+    #[command(subcommand)]
+    Export(Export),
+    /// The database inside the file, as it is
+    #[command(hide = true)]
+    DumpDb(ExportArgs),
     /// The file's structure: envelope, manifest, tables, keys
     Inspect(InspectArgs),
 }
@@ -140,4 +146,28 @@ pub(crate) enum Inspect {
         #[arg(long)]
         values: bool,
     },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Export {
+    /// Users, entitlements and grants as CSV [default output: ./sync.csv]
+    Csv(ExportArgs),
+    /// The same rows as an XLSX workbook [default output: ./sync.xlsx]
+    Xlsx(ExportArgs),
+    /// Everything, a line a record; nothing is lost [default output: ./sync.ndjson]
+    Ndjson(ExportArgs),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// File to write; `-` is standard output
+    #[arg(long, value_name = "PATH")]
+    out: Option<PathBuf>,
+}
+
+impl ExportArgs {
+    /// The file to write, if none was named: `default`.
+    pub(crate) fn out_or<'a>(&'a self, default: &'a str) -> &'a Path {
+        self.out.as_deref().unwrap_or(Path::new(default))
+    }
 }

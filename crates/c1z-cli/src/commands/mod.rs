@@ -1,6 +1,8 @@
 //! One module per command; each takes the parsed flags and prints what the library returns.
 
+mod dump_db;
 mod entitlements;
+mod export;
 mod grants;
 mod inspect;
 mod resource_types;
@@ -26,6 +28,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Command::Resources(args) => resources::run(global, args),
         Command::Entitlements(args) => entitlements::run(global, args),
         Command::Grants(args) => grants::run(global, args),
+        Command::Export(export) => export::run(global, export),
+        Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
     }
 }

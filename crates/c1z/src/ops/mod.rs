@@ -6,8 +6,11 @@
 
 pub mod build;
 pub mod convert;
+mod dump;
+pub mod ndjson;
 mod observe;
 mod raw;
 
+pub use dump::{Dumped, dump};
 pub use observe::{NoObserver, Observer, Progress, Step};
 pub use raw::{RecordKind, StoredRecord};

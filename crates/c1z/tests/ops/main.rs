@@ -7,4 +7,5 @@
 
 mod building;
 mod faults;
+mod ndjson;
 mod support;

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::keyspace::KeyRange;
 
 /// An ordered, immutable set of keys and values.
-pub(super) trait Kv: Send + Sync + fmt::Debug {
+pub(crate) trait Kv: Send + Sync + fmt::Debug {
     /// The value of one key. O(log rows) and at most one block read per level.
     fn get(&self, key: &[u8]) -> Result<Option<KvValue>>;
 
@@ -23,7 +23,7 @@ pub(super) trait Kv: Send + Sync + fmt::Debug {
 
 /// A value that outlives the read that found it.
 #[derive(Clone, Debug)]
-pub(super) enum KvValue {
+pub(crate) enum KvValue {
     /// In a block of a table, which it keeps alive.
     Stored(Value),
     /// A copy.
@@ -42,7 +42,7 @@ impl Deref for KvValue {
 }
 
 /// A forward scan. Owns what it reads from.
-pub(super) trait KvScan: Send {
+pub(crate) trait KvScan: Send {
     /// The next row; slices live until the next call.
     fn next(&mut self) -> Result<Option<(&[u8], &[u8])>>;
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use shingle::db::Database;
 
-use self::kv::Kv;
+pub(crate) use self::kv::Kv;
 use self::lookup::OpaqueIds;
 use super::reader::Metadata;
 use super::source::{Cursor, Source, SyncSnapshot};
@@ -57,18 +57,27 @@ impl PebbleSource {
         metadata: Metadata,
         budget: &MemoryBudget,
     ) -> Result<(Self, Vec<String>)> {
-        let kv: Arc<dyn Kv> = Arc::new(database);
-        let get = |key: MetadataKey<'_>| kv.get(&key.to_vec());
-        let version = get(MetadataKey::KeyspaceVersion)?;
-        let id_format = get(MetadataKey::GrantIdFormat)?;
-        let has_rows = kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some();
         let mut warnings = Vec::new();
-        let kv = match stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)? {
-            stamp::Layout::Current => kv,
-            stamp::Layout::ExternalId => legacy::rekey(kv.as_ref(), budget, &mut warnings)?,
-        };
+        let kv: Arc<dyn Kv> = Arc::new(database);
+        let kv = current_rows(&kv, budget, &mut warnings)?;
         let sync = Shared::open(&kv, &mut warnings)?.map(Arc::new);
         Ok((Self { metadata, kv, sync }, warnings))
+    }
+}
+
+/// The rows in today's layout: as they are, or re-keyed in memory within `budget`.
+pub(crate) fn current_rows(
+    kv: &Arc<dyn Kv>,
+    budget: &MemoryBudget,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<dyn Kv>> {
+    let get = |key: MetadataKey<'_>| kv.get(&key.to_vec());
+    let version = get(MetadataKey::KeyspaceVersion)?;
+    let id_format = get(MetadataKey::GrantIdFormat)?;
+    let has_rows = kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some();
+    match stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)? {
+        stamp::Layout::Current => Ok(Arc::clone(kv)),
+        stamp::Layout::ExternalId => legacy::rekey(kv.as_ref(), budget, warnings),
     }
 }
 

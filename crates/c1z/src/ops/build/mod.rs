@@ -31,6 +31,8 @@ mod workspace;
 
 pub use manifest::manifest_of;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
+pub(crate) use sync::is_own;
 pub use sync::{BuiltSync, RunToWrite, SyncBuilder};
+pub(crate) use v3::check_output;
 pub use v3::{PackOptions, V3Builder, V3Summary, pack};
 pub(crate) use workspace::Workspace;

@@ -253,7 +253,7 @@ impl SyncBuilder {
 }
 
 /// Whether the builder writes the row itself, or such a row is never written.
-fn is_own(key: &[u8]) -> bool {
+pub(crate) fn is_own(key: &[u8]) -> bool {
     let Some(family) = Family::of(key) else {
         return false;
     };

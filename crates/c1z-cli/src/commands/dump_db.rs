@@ -1,0 +1,40 @@
+//! `c1z dump-db`: the database inside the file.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use c1z::Error;
+use c1z::envelope::{EnvelopeFile, OpenOptions, PayloadOptions, Variables};
+use c1z::ops::{Dumped, dump};
+use shingle::vfs::{Fs, OsEntropy, OsFs};
+
+use crate::args::{ExportArgs, Global};
+use crate::failure::Failure;
+use crate::output::{is_stdout, write_file};
+
+pub(crate) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
+    let out = args.out_or("./sync.db");
+    let options = OpenOptions {
+        variables: Variables::from_lookup(|name| std::env::var(name).ok()),
+        payload: PayloadOptions::default(),
+        ..OpenOptions::default()
+    };
+    let in_file = |error: Error| error.in_file(&global.file);
+    let file = EnvelopeFile::open(&OsFs, &global.file, &options).map_err(in_file)?;
+    if is_stdout(out) {
+        let EnvelopeFile::V1(file) = file else {
+            let error = Error::invalid("a v3 file holds a directory, not one file");
+            return Err(error.with_hint("name a folder with --out").into());
+        };
+        return write_file(&global.file, out, |out| {
+            file.decode_into(out).map_err(in_file)?;
+            Ok(())
+        });
+    }
+    let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    let dumped = dump(&fs, &OsEntropy, &file, out)?;
+    if matches!(dumped, Dumped::Directory { .. }) {
+        writeln!(io::stdout().lock(), "{}", out.display())?;
+    }
+    Ok(())
+}

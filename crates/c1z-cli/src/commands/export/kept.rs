@@ -1,0 +1,60 @@
+//! What was looked up, kept within a bound.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::rc::Rc;
+
+use crate::failure::Failure;
+
+/// Bytes that each generation may take; at most two live.
+const GENERATION_BYTES_MAX: usize = 16 << 20;
+/// What an entry costs beyond what it says: map slot, counts, allocations.
+const ENTRY_OVERHEAD: usize = 160;
+
+/// Two generations of things: a full one pushes the older one out.
+pub(super) struct Kept<K, V> {
+    young: HashMap<K, Rc<V>>,
+    young_bytes: usize,
+    old: HashMap<K, Rc<V>>,
+}
+
+impl<K: Hash + Eq, V> Kept<K, V> {
+    pub(super) fn new() -> Self {
+        Self {
+            young: HashMap::new(),
+            young_bytes: 0,
+            old: HashMap::new(),
+        }
+    }
+
+    /// The thing that belongs to `key`: kept, or looked up by `load`, which tells its bytes, too.
+    pub(super) fn get_or_load(
+        &mut self,
+        key: K,
+        load: impl FnOnce(&K) -> Result<(V, usize), Failure>,
+    ) -> Result<Rc<V>, Failure> {
+        if let Some(kept) = self.young.get(&key) {
+            return Ok(Rc::clone(kept));
+        }
+        let (value, bytes) = match self.old.remove(&key) {
+            // Its bytes are not known any more; an average will do.
+            Some(kept) => (kept, self.average()),
+            None => {
+                let (value, bytes) = load(&key)?;
+                (Rc::new(value), bytes + ENTRY_OVERHEAD)
+            }
+        };
+        if self.young_bytes + bytes > GENERATION_BYTES_MAX {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        self.young_bytes += bytes;
+        self.young.insert(key, Rc::clone(&value));
+        Ok(value)
+    }
+
+    /// Bytes of an entry of a full generation.
+    fn average(&self) -> usize {
+        GENERATION_BYTES_MAX / (self.old.len() + 1)
+    }
+}
