@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::commands::{ConvertArgs, ExportC1zArgs, ToPebbleArgs};
+
 /// Reads Baton .c1z sync files: who has access to what.
 #[derive(Debug, Parser)]
 #[command(name = "c1z", version, propagate_version = true, max_term_width = 100)]
@@ -75,6 +77,10 @@ pub(crate) enum Command {
     /// The sync as a file for other programs
     #[command(subcommand)]
     Export(Export),
+    /// Syncs from one format into another
+    Convert(ConvertArgs),
+    /// One sync of a v1 file as a v3 file
+    ToPebble(ToPebbleArgs),
     /// The database inside the file, as it is
     #[command(hide = true)]
     DumpDb(ExportArgs),
@@ -156,6 +162,8 @@ pub(crate) enum Export {
     Xlsx(ExportArgs),
     /// Everything, a line a record; nothing is lost [default output: ./sync.ndjson]
     Ndjson(ExportArgs),
+    /// One finished sync as a file of its own, in the same format [default output: ./latest.c1z]
+    C1z(ExportC1zArgs),
 }
 
 #[derive(Clone, Debug, ClapArgs)]

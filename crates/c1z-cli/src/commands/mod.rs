@@ -1,5 +1,6 @@
 //! One module per command; each takes the parsed flags and prints what the library returns.
 
+mod convert;
 mod dump_db;
 mod entitlements;
 mod export;
@@ -9,6 +10,11 @@ mod resource_types;
 mod resources;
 mod stats;
 mod syncs;
+mod to_pebble;
+
+pub(crate) use convert::ConvertArgs;
+pub(crate) use export::ExportC1zArgs;
+pub(crate) use to_pebble::ToPebbleArgs;
 
 use std::io::{self, BufWriter, StdoutLock};
 
@@ -28,6 +34,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Command::Resources(args) => resources::run(global, args),
         Command::Entitlements(args) => entitlements::run(global, args),
         Command::Grants(args) => grants::run(global, args),
+        Command::Convert(args) => convert::run(global, args),
+        Command::ToPebble(args) => to_pebble::run(global, args),
         Command::Export(export) => export::run(global, export),
         Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),

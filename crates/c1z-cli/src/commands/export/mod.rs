@@ -1,5 +1,6 @@
 //! `c1z export`: a sync as a file that other programs read.
 
+mod clone;
 mod kept;
 mod rows;
 mod user;
@@ -8,6 +9,8 @@ use c1z::Store;
 use c1z::ops::NoObserver;
 use c1z::ops::ndjson::write_database;
 
+pub(crate) use self::clone::ExportC1zArgs;
+
 use crate::args::{Export, ExportArgs, Global};
 use crate::failure::{Failure, warn};
 use crate::file::{self, Selected};
@@ -15,9 +18,13 @@ use crate::output::{Csv, Workbook, write_file};
 use rows::{COLUMNS, Rows};
 
 pub(crate) fn run(global: &Global, export: &Export) -> Result<(), Failure> {
+    if let Export::C1z(args) = export {
+        return clone::run(global, args);
+    }
     let store = file::open(global)?;
     let selected = file::select(global, &store)?;
     match export {
+        Export::C1z(args) => clone::run(global, args),
         Export::Csv(args) => csv(global, args, &store, selected.as_ref()),
         Export::Xlsx(args) => xlsx(global, args, &store, selected.as_ref()),
         Export::Ndjson(args) => ndjson(global, args, &store),

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::loss::LossReport;
 use super::options::ConvertOptions;
-use super::source::Source;
+use super::source::{Source, SourceItem};
+use crate::Result;
 use crate::envelope::WriteOptions;
 use crate::ops::build::PackOptions;
+use crate::ops::observe::{Meter, Observer, Step};
 
 /// A conversion.
 pub(super) struct Job<'a> {
@@ -35,6 +37,38 @@ impl Job<'_> {
                 budget: options.budget.clone(),
                 ..WriteOptions::default()
             },
+        }
+    }
+}
+
+/// Tells an observer of records as they pass, a step for each kind.
+pub(super) struct RecordMeter<'a> {
+    observer: &'a dyn Observer,
+    step: Option<(Step, Meter<'a>)>,
+}
+
+impl<'a> RecordMeter<'a> {
+    pub(super) fn new(observer: &'a dyn Observer) -> Self {
+        Self {
+            observer,
+            step: None,
+        }
+    }
+
+    /// An item passes.
+    pub(super) fn item(&mut self, item: &SourceItem<'_>) -> Result<()> {
+        let step = match item {
+            SourceItem::Record(record) => Step::Records(record.kind()),
+            SourceItem::Session(_) | SourceItem::Row(..) => Step::Rows,
+        };
+        match &mut self.step {
+            Some((current, meter)) if *current == step => meter.row(),
+            _ => {
+                let mut meter = Meter::start(self.observer, step, None)?;
+                meter.row()?;
+                self.step = Some((step, meter));
+                Ok(())
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ mod options;
 mod select;
 mod source;
 mod summary;
+mod to_ndjson;
 mod to_v1;
 mod to_v3;
 mod upgrade;
@@ -76,7 +77,8 @@ pub fn convert(
         FileFormat::V1 => to_v1::file(&mut job)?,
         FileFormat::V3 => to_v3::file(&mut job)?.into_iter().collect(),
         FileFormat::PebbleDir => to_v3::directory(&mut job)?.into_iter().collect(),
-        FileFormat::Ndjson | FileFormat::Folder => {
+        FileFormat::Ndjson => to_ndjson::file(&mut job)?,
+        FileFormat::Folder => {
             let message = format!("format is not written format=`{}`", to.as_str());
             return Err(Error::invalid(message));
         }

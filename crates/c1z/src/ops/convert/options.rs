@@ -49,6 +49,8 @@ pub struct ConvertOptions {
     pub to: Option<FileFormat>,
     /// Which syncs are converted; default all.
     pub sync: SyncChoice,
+    /// Whether a chosen sync has to be finished; default no.
+    pub finished_only: bool,
     /// What goes along; default everything.
     pub carry: Carry,
     /// Whether syncs and records may disappear; default no.
@@ -85,6 +87,7 @@ impl Default for ConvertOptions {
             entropy: Arc::new(OsEntropy),
             to: None,
             sync: SyncChoice::default(),
+            finished_only: false,
             carry: Carry::default(),
             allow_loss: false,
             loss_examples_max: EXAMPLES_MAX,

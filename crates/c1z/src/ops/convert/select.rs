@@ -1,20 +1,20 @@
 //! Which syncs of a source are converted.
 
 use super::loss::{LossKind, LossReport};
-use super::options::SyncChoice;
+use super::options::{ConvertOptions, SyncChoice};
 use super::source::{SourceSync, position};
 use crate::engine::types::SyncType;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The positions of the syncs for an output that holds any number, ascending.
 pub(super) fn several(
     syncs: &[SourceSync],
-    choice: &SyncChoice,
+    options: &ConvertOptions,
     losses: &mut LossReport,
 ) -> Result<Vec<usize>> {
-    match choice {
+    match options.sync {
         SyncChoice::All => Ok((0..syncs.len()).collect()),
-        _ => Ok(one(syncs, choice, losses)?.into_iter().collect()),
+        _ => Ok(one(syncs, options, losses)?.into_iter().collect()),
     }
 }
 
@@ -22,10 +22,10 @@ pub(super) fn several(
 /// are a loss.
 pub(super) fn one(
     syncs: &[SourceSync],
-    choice: &SyncChoice,
+    options: &ConvertOptions,
     losses: &mut LossReport,
 ) -> Result<Option<usize>> {
-    let chosen = match choice {
+    let chosen = match &options.sync {
         SyncChoice::Id(id) => position(syncs, id)?,
         SyncChoice::LatestFull => {
             let full = newest(syncs, |sync| is_finished(sync) && is_full(sync));
@@ -44,6 +44,13 @@ pub(super) fn one(
             }
         }
     };
+    if let Some(sync) = syncs.get(chosen)
+        && options.finished_only
+        && !is_finished(sync)
+    {
+        let message = format!("sync is not finished sync_id=`{}`", sync.run.id);
+        return Err(Error::new(ErrorKind::SyncNotFinished, message));
+    }
     let others = syncs.iter().enumerate().filter(|(at, _)| *at != chosen);
     for (_, sync) in others {
         losses.add(LossKind::Sync, || {

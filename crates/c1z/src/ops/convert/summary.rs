@@ -11,6 +11,8 @@ pub struct SyncSummary {
     pub run: SyncRun,
     /// Counts of its records in the output.
     pub counts: SyncStats,
+    /// Bytes of its assets.
+    pub asset_bytes: u64,
 }
 
 /// What a conversion did.

@@ -14,7 +14,6 @@ use super::select;
 use super::source::{SourceRecord, SourceSync};
 use super::summary::SyncSummary;
 use crate::Result;
-use crate::engine::types::SyncRun;
 use crate::keyspace::MetadataKey;
 use crate::ops::RecordKind;
 use crate::ops::build::v1::{V1Builder, V1Options, V1Row, V1Run};
@@ -24,23 +23,26 @@ use crate::record::token;
 /// Share of the memory that sorts index keys, in sixteenths.
 const SORT_SHARE: u64 = 6;
 
+/// Bytes of assets by position of their sync.
+type AssetBytes = BTreeMap<usize, u64>;
 /// Row ids of rows to leave out, ascending, by kind.
 type Repeated = BTreeMap<RecordKind, Vec<i64>>;
 
 /// Writes the file.
 pub(super) fn file(job: &mut Job<'_>) -> Result<Vec<SyncSummary>> {
-    let chosen = select::several(job.source.syncs(), &job.options.sync, &mut job.losses)?;
+    let chosen = select::several(job.source.syncs(), job.options, &mut job.losses)?;
     job.losses.require(job.options.allow_loss)?;
     let before = job.losses.clone();
-    let mut repeated = Repeated::new();
+    let (mut repeated, mut asset_bytes) = (Repeated::new(), AssetBytes::new());
     let builder = loop {
         job.losses = before.clone();
+        asset_bytes.clear();
         let mut builder = builder_for(job)?;
         let pass = Pass {
             chosen: &chosen,
             skip: &repeated,
         };
-        let found = pass.records(job, &mut builder)?;
+        let found = pass.records(job, &mut builder, &mut asset_bytes)?;
         if found.is_empty() {
             break builder;
         }
@@ -49,7 +51,7 @@ pub(super) fn file(job: &mut Job<'_>) -> Result<Vec<SyncSummary>> {
         }
         repeated = found;
     };
-    finish(job, &chosen, builder)
+    finish(job, &chosen, builder, &asset_bytes)
 }
 
 fn builder_for(job: &Job<'_>) -> Result<V1Builder> {
@@ -84,20 +86,28 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     /// Writes the tables of records; tells which rows have an external id that came before.
-    fn records(&self, job: &mut Job<'_>, builder: &mut V1Builder) -> Result<Repeated> {
+    fn records(
+        &self,
+        job: &mut Job<'_>,
+        builder: &mut V1Builder,
+        asset_bytes: &mut AssetBytes,
+    ) -> Result<Repeated> {
         let (source, losses) = (job.source, &mut job.losses);
-        let mut meter = Meter::start(&*job.options.observer, Step::Rows, None)?;
         let mut downgrade = Downgrade::default();
         let mut repeated = Repeated::new();
         for kind in RecordKind::ALL {
             let skip = self.skip.get(&kind).map_or(&[][..], Vec::as_slice);
             let mut filter = Filter { skip, rowid: 0 };
+            let mut meter = Meter::start(&*job.options.observer, Step::Records(kind), None)?;
             let mut table = builder.table(kind)?;
             let orphans = source.records(kind, self.chosen, &mut |at, record| {
                 meter.row()?;
                 let mut put = |row: &V1Row<'_>, losses: &mut LossReport| {
                     if filter.passes(row) {
                         table.push(row)?;
+                        if kind == RecordKind::Asset {
+                            *asset_bytes.entry(at).or_default() += row.data.len() as u64;
+                        }
                     } else {
                         losses.add(LossKind::SameIdentity, || {
                             format!("{} {}", kind.as_str(), row.external_id.escape_debug())
@@ -118,7 +128,7 @@ impl Pass<'_> {
                         losses.append(of_row);
                         Ok(())
                     }
-                    SourceRecord::Unnamed(error) => {
+                    SourceRecord::Unnamed(_, error) => {
                         losses.add(LossKind::Record, || error.to_string());
                         Ok(())
                     }
@@ -156,7 +166,12 @@ impl Filter<'_> {
 }
 
 /// Writes sessions and runs, and publishes.
-fn finish(job: &mut Job<'_>, chosen: &[usize], mut builder: V1Builder) -> Result<Vec<SyncSummary>> {
+fn finish(
+    job: &mut Job<'_>,
+    chosen: &[usize],
+    mut builder: V1Builder,
+    asset_bytes: &AssetBytes,
+) -> Result<Vec<SyncSummary>> {
     let (source, losses) = (job.source, &mut job.losses);
     builder.sessions(|take| {
         for &at in chosen {
@@ -186,10 +201,10 @@ fn finish(job: &mut Job<'_>, chosen: &[usize], mut builder: V1Builder) -> Result
         });
     }
     losses.require(job.options.allow_loss)?;
-    let written = runs.iter().map(|run| {
-        let counts = builder.counts(&run.run.id);
-        let run: SyncRun = run.run.clone();
-        SyncSummary { run, counts }
+    let written = syncs.map(|(at, sync)| SyncSummary {
+        run: sync.run.clone(),
+        counts: builder.counts(&sync.run.id),
+        asset_bytes: asset_bytes.get(&at).copied().unwrap_or_default(),
     });
     let written = written.collect();
     job.file_len = Some(builder.finish(&runs)?.file_len);

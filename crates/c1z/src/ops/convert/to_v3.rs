@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::job::Job;
+use super::job::{Job, RecordMeter};
 use super::loss::{LossKind, LossReport};
 use super::options::{Carry, ConvertOptions};
 use super::select;
@@ -17,7 +17,6 @@ use crate::ops::build::{
     BuildOptions, BuiltSync, InputOrder, RunToWrite, SameIdentity, SyncBuilder, V3Builder,
     Workspace,
 };
-use crate::ops::observe::{Meter, Step};
 use crate::record::token;
 use crate::{Error, ErrorKind, Result};
 
@@ -32,7 +31,7 @@ pub(super) fn file(job: &mut Job<'_>) -> Result<Option<SyncSummary>> {
     let finished = plan.sync.is_some_and(|sync| sync.run.is_finished());
     let mut builder = V3Builder::new(job.output, &plan.build, &pack, finished)?
         .observed_by(Arc::clone(&job.options.observer));
-    plan.fill(job, builder.sync())?;
+    let asset_bytes = plan.fill(job, builder.sync())?;
     let written = plan.run(&mut job.losses)?;
     let run = written.as_ref().map(|run| plan.to_write(run));
     let (losses, allow) = (&mut job.losses, job.options.allow_loss);
@@ -41,7 +40,7 @@ pub(super) fn file(job: &mut Job<'_>) -> Result<Option<SyncSummary>> {
         losses.require(allow)
     })?;
     job.file_len = Some(summary.envelope.file_len);
-    Ok(summary_of(summary.sync))
+    Ok(summary_of(summary.sync, asset_bytes))
 }
 
 /// Writes the directory of a database.
@@ -54,7 +53,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<Option<SyncSummary>> {
     let finished = plan.sync.is_some_and(|sync| sync.run.is_finished());
     let mut builder = SyncBuilder::new(Arc::clone(&fs), &made, &plan.build, finished)?
         .observed_by(Arc::clone(&job.options.observer));
-    plan.fill(job, &mut builder)?;
+    let asset_bytes = plan.fill(job, &mut builder)?;
     let written = plan.run(&mut job.losses)?;
     let run = written.as_ref().map(|run| plan.to_write(run));
     let built = builder.finish(run)?;
@@ -69,7 +68,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<Option<SyncSummary>> {
     let folder = output.parent().unwrap_or(Path::new(""));
     fs.sync_dir(folder)
         .map_err(|e| Error::io("sync the folder of the directory", output, e))?;
-    Ok(summary_of(built))
+    Ok(summary_of(built, asset_bytes))
 }
 
 /// Refuses an output that would have to be replaced and is not to be.
@@ -87,9 +86,13 @@ fn check_directory(options: &ConvertOptions, output: &Path) -> Result<()> {
     }
 }
 
-fn summary_of(built: BuiltSync) -> Option<SyncSummary> {
+fn summary_of(built: BuiltSync, asset_bytes: u64) -> Option<SyncSummary> {
     let counts = built.counts;
-    built.run.map(|run| SyncSummary { run, counts })
+    built.run.map(|run| SyncSummary {
+        run,
+        counts,
+        asset_bytes,
+    })
 }
 
 /// Records that the builder joined with others.
@@ -115,7 +118,7 @@ struct Plan<'a> {
 impl<'a> Plan<'a> {
     fn make(job: &mut Job<'a>) -> Result<Self> {
         let source = job.source;
-        let position = select::one(source.syncs(), &job.options.sync, &mut job.losses)?;
+        let position = select::one(source.syncs(), job.options, &mut job.losses)?;
         job.losses.require(job.options.allow_loss)?;
         let sync = position.and_then(|at| source.syncs().get(at));
         if let Some(sync) = sync {
@@ -145,22 +148,25 @@ impl<'a> Plan<'a> {
         self.carry == Carry::AsGo && self.sync.is_some_and(|sync| sync.stored.is_none())
     }
 
-    fn fill(&self, job: &mut Job<'_>, builder: &mut SyncBuilder) -> Result<()> {
+    /// Puts what the sync consists of; returns the bytes of its assets.
+    fn fill(&self, job: &mut Job<'_>, builder: &mut SyncBuilder) -> Result<u64> {
         let Some(sync) = self.sync else {
-            return Ok(());
+            return Ok(0);
         };
         let (source, losses) = (job.source, &mut job.losses);
-        let mut meter = Meter::start(&*job.options.observer, Step::Rows, None)?;
+        let mut progress = RecordMeter::new(&*job.options.observer);
         let mut upgrade = Upgrade::default();
+        let mut asset_bytes = 0;
         let skip_sessions = self.leaves() && sync.run.is_finished();
         let orphans = source.visit(self.position, &mut |item| {
-            meter.row()?;
+            progress.item(&item)?;
+            asset_bytes += item.asset_len()?;
             match item {
                 SourceItem::Record(SourceRecord::Stored(record)) => builder.put(&record),
                 SourceItem::Record(SourceRecord::Row(row)) => {
                     upgrade.record(row, losses, &mut |record| builder.put(record))
                 }
-                SourceItem::Record(SourceRecord::Unnamed(error)) => {
+                SourceItem::Record(SourceRecord::Unnamed(_, error)) => {
                     losses.add(LossKind::Record, || error.to_string());
                     Ok(())
                 }
@@ -175,7 +181,7 @@ impl<'a> Plan<'a> {
         losses.add_many(LossKind::ForeignRows, orphans, || {
             "rows without a sync".to_owned()
         });
-        Ok(())
+        Ok(asset_bytes)
     }
 
     /// The run to write.

@@ -5,6 +5,7 @@
 //! target translates what it cannot take as it is.
 
 mod folder;
+mod ndjson;
 mod v1;
 mod v3;
 
@@ -17,10 +18,11 @@ use super::options::ConvertOptions;
 use crate::engine::types::{SyncId, SyncRun};
 use crate::ops::build::v1::V1Row;
 use crate::ops::{RecordKind, StoredRecord};
-use crate::record::SessionView;
+use crate::record::{AssetView, SessionView};
 use crate::{Error, Result};
 
 pub(super) use folder::FolderSource;
+pub(super) use ndjson::NdjsonSource;
 pub(super) use v1::V1Source;
 pub(super) use v3::V3Source;
 
@@ -45,8 +47,19 @@ pub(super) enum SourceRecord<'a> {
     Stored(StoredRecord<'a>),
     /// As v1 files do.
     Row(&'a V1Row<'a>),
-    /// One that has no identity.
-    Unnamed(Error),
+    /// One that has no identity, and why.
+    Unnamed(RecordKind, Error),
+}
+
+impl SourceRecord<'_> {
+    /// What it is.
+    pub(super) fn kind(&self) -> RecordKind {
+        match self {
+            SourceRecord::Stored(record) => record.kind,
+            SourceRecord::Row(row) => row.kind(),
+            SourceRecord::Unnamed(kind, _) => *kind,
+        }
+    }
 }
 
 /// Takes the records of some syncs; the number is the position of the record's sync.
@@ -64,6 +77,21 @@ pub(super) enum SourceItem<'a> {
     Session(&'a SessionView<'a>),
     /// A row that has no place in the model.
     Row(&'a [u8], &'a [u8]),
+}
+
+impl SourceItem<'_> {
+    /// Bytes of the asset, if it is one.
+    pub(super) fn asset_len(&self) -> Result<u64> {
+        let len = match self {
+            SourceItem::Record(record) if record.kind() != RecordKind::Asset => 0,
+            SourceItem::Record(SourceRecord::Stored(record)) => {
+                AssetView::parse(record.value)?.data.len()
+            }
+            SourceItem::Record(SourceRecord::Row(row)) => row.data.len(),
+            _ => 0,
+        };
+        Ok(len as u64)
+    }
 }
 
 /// Something that syncs are read from.
@@ -117,9 +145,7 @@ pub(super) fn open(
         FileFormat::PebbleDir => Box::new(V3Source::open_dir(path, options)?),
         FileFormat::Folder => Box::new(FolderSource::open(path, options)?),
         FileFormat::V1 => Box::new(V1Source::open(path, output, options)?),
-        FileFormat::Ndjson => {
-            return Err(Error::invalid("no source for the format"));
-        }
+        FileFormat::Ndjson => Box::new(NdjsonSource::open(path, options)?),
     };
     Ok(source)
 }

@@ -134,7 +134,7 @@ impl Source for V3Source {
                     match primary_key_into(kind.family(), value, &mut own_key) {
                         Ok(()) => key = &own_key,
                         Err(e) if e.kind() == ErrorKind::InvalidArgument => {
-                            take(sync, SourceRecord::Unnamed(e))?;
+                            take(sync, SourceRecord::Unnamed(kind, e))?;
                             continue;
                         }
                         Err(e) => return Err(e),
