@@ -6,7 +6,11 @@
     reason = "a panic is how a test fails"
 )]
 
+mod faults;
 mod from_v1;
+mod ndjson;
+mod refusals;
 mod round_trips;
+mod sources;
 mod support;
 mod v1_rows;

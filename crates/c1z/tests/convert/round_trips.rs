@@ -15,8 +15,8 @@ use c1z::ops::convert::{
 };
 use c1z::record::{entitlement, message, resource, resource_type};
 use c1z_proto::connector::v2;
+use testkit::golden::Format;
 use testkit::golden::sqlite::{Blob, Cell};
-use testkit::golden::{Format, PackedFile, packed_files};
 
 use crate::support::*;
 
@@ -41,19 +41,6 @@ fn show(summary: &ConvertSummary) -> String {
         .map(|(kind, loss)| format!("{} {}", loss.count, kind.as_str()))
         .collect();
     shown.join(", ")
-}
-
-/// One golden file of every set of rows.
-fn distinct(format: Format) -> Vec<PackedFile> {
-    let mut seen = Vec::new();
-    let mut files = packed_files().unwrap();
-    files.retain(|file| {
-        let key = (file.case.name.clone(), file.dump);
-        let is_new = file.format == format && !seen.contains(&key);
-        seen.extend(is_new.then_some(key));
-        is_new
-    });
-    files
 }
 
 #[test]

@@ -11,8 +11,8 @@ use shingle::db::{Database, ReadOptions, ScanOptions};
 use shingle::iter::Bounds;
 use shingle::vfs::{Fs, MemFile, MemFs};
 use testkit::chance::SeededEntropy;
-use testkit::golden::Case;
 use testkit::golden::sqlite::{Blob, Cell};
+use testkit::golden::{Case, Format, PackedFile, packed_files};
 
 pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 /// Cells of a row by column.
@@ -131,4 +131,17 @@ pub(crate) fn difference(expected: &Rows, found: &Rows) -> Vec<String> {
     let extra = found.keys().filter(|key| !expected.contains_key(*key));
     different.extend(extra.map(|key| format!("extra {}", key.escape_ascii())));
     different
+}
+
+/// One golden file of every set of rows.
+pub(crate) fn distinct(format: Format) -> Vec<PackedFile> {
+    let mut seen = Vec::new();
+    let mut files = packed_files().unwrap();
+    files.retain(|file| {
+        let key = (file.case.name.clone(), file.dump);
+        let is_new = file.format == format && !seen.contains(&key);
+        seen.extend(is_new.then_some(key));
+        is_new
+    });
+    files
 }

@@ -224,7 +224,7 @@ fn note_sidecars(sync: &SourceSync, losses: &mut LossReport) {
     if let Some(stats) = recorded {
         let mut lifted = Default::default();
         token::lift_into(&sync.run.token, &mut lifted);
-        if stats.ingest_quality != lifted.ingest_quality {
+        if stats.ingest_quality.is_some() && stats.ingest_quality != lifted.ingest_quality {
             losses.add(LossKind::Statistics, || {
                 format!("ingest quality of {}", id())
             });
