@@ -9,8 +9,10 @@ use super::loss::{LossKind, LossReport};
 use crate::engine::Profile;
 use crate::ops::build::v1::{V1Columns, V1Grant, V1Row};
 use crate::ops::{RecordKind, StoredRecord};
-use crate::record::grant::{self, GrantPut, PutExpansion, StoredExpansion};
-use crate::record::wire::{Fields, Value};
+use crate::record::grant::{
+    self, EntitlementRefView, GrantPut, MessageView, PrincipalRefView, PutExpansion,
+    StoredExpansion,
+};
 use crate::record::{AssetView, entitlement, message, primary_key_into, resource, resource_type};
 use crate::{ErrorKind, Result};
 
@@ -125,18 +127,47 @@ impl Upgrade {
         columns: &V1Grant<'_>,
         losses: &mut LossReport,
     ) -> Result<()> {
+        let state = StoredExpansion {
+            expansion: columns.expansion,
+            needs_expansion: columns.needs_expansion,
+        };
+        if let Some(mut told) = MessageView::parse(row.data)? {
+            told.entitlement.get_or_insert(EntitlementRefView {
+                resource_type: columns.resource_type,
+                resource: columns.resource,
+                id: columns.entitlement,
+            });
+            told.principal.get_or_insert(PrincipalRefView {
+                resource_type: columns.principal_type,
+                resource: columns.principal,
+                ..PrincipalRefView::default()
+            });
+            told.encode_into(Some(row.discovered_at), state, &mut self.value)?;
+            if told.has_details {
+                losses.add(LossKind::Embedded, || name(row));
+            }
+            return Ok(());
+        }
+        self.decoded_grant(row, columns, state, losses)
+    }
+
+    /// A grant whose bytes are out of the ordinary.
+    fn decoded_grant(
+        &mut self,
+        row: &V1Row<'_>,
+        columns: &V1Grant<'_>,
+        state: StoredExpansion<'_>,
+        losses: &mut LossReport,
+    ) -> Result<()> {
         let mut told: v2::Grant = message::decode("grant", row.data)?;
         rehydrate(&mut told, columns);
         let put = GrantPut {
             profile: Profile::GoPebble,
             discovered_at: Some(row.discovered_at),
-            expansion: PutExpansion::Keep(StoredExpansion {
-                expansion: columns.expansion,
-                needs_expansion: columns.needs_expansion,
-            }),
+            expansion: PutExpansion::Keep(state),
         };
         grant::encode_into(&told, &put, &mut self.value)?;
-        if has_details(row.data)? {
+        if has_details(&told) {
             losses.add(LossKind::Embedded, || name(row));
         }
         if !told.__buffa_unknown_fields.is_empty() {
@@ -165,39 +196,27 @@ pub(super) fn rehydrate(told: &mut v2::Grant, columns: &V1Grant<'_>) -> bool {
     is_slim
 }
 
-/// Whether the embedded entitlement or principal of an encoded grant says more than a reference
-/// holds. A walk over the bytes: nearly every grant of a v1 file has such details.
-fn has_details(told: &[u8]) -> Result<bool> {
-    Ok(any_part(told, |number, part| match number {
-        1 => any_part(part, |number, part| match number {
-            1 => any_part(part, |number, part| Ok(number != 1 || !is_plain_id(part)?)),
-            _ => Ok(number != 2),
-        }),
-        2 => any_part(part, |number, part| {
-            Ok(!matches!(number, 1 | 2) || !is_plain_id(part)?)
-        }),
-        _ => Ok(false),
-    })?)
-}
-
-/// Whether a resource id consists of type and id.
-fn is_plain_id(id: &[u8]) -> Result<bool> {
-    Ok(!any_part(id, |number, _| Ok(!matches!(number, 1 | 2)))?)
-}
-
-/// Whether `is` says so of any field of a message. Fields that are no bytes have none here.
-fn any_part(message: &[u8], is: impl Fn(u32, &[u8]) -> Result<bool>) -> Result<bool> {
-    let mut fields = Fields::new(message);
-    while let Some(field) = fields.next_field()? {
-        let part = match field.value {
-            Value::Bytes(part) => part,
-            _ => &[],
-        };
-        if is(field.number, part)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether the embedded entitlement or principal says more than a reference holds.
+fn has_details(told: &v2::Grant) -> bool {
+    let (of, principal) = (&told.entitlement.resource.id, &told.principal);
+    let entitlement = v2::Entitlement {
+        id: told.entitlement.id.clone(),
+        resource: Some(resource::stub(
+            of.resource_type.clone(),
+            of.resource.clone(),
+        ))
+        .into(),
+        ..Default::default()
+    };
+    let mut plain = resource::stub(
+        principal.id.resource_type.clone(),
+        principal.id.resource.clone(),
+    );
+    let parent = principal.parent_resource_id.as_option();
+    plain.parent_resource_id = parent
+        .map(|parent| resource::id(parent.resource_type.clone(), parent.resource.clone()))
+        .into();
+    *told.entitlement != entitlement || **principal != plain
 }
 
 /// What a report calls a row.
