@@ -13,7 +13,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use c1z::{digest, envelope, keyspace, record, sqlite_file};
+use c1z::{digest, envelope, keyspace, ops, record, sqlite_file};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 use shingle::{manifest, sst, wal};
 
@@ -23,7 +23,7 @@ const INPUT_LEN_MAX: u64 = 96 << 10;
 type Target = (&'static str, &'static [&'static str], fn(&[u8]));
 
 /// Name, endings of the golden files that seed it, entry point.
-const TARGETS: [Target; 27] = [
+const TARGETS: [Target; 29] = [
     ("envelope-header", &[".c1z"], envelope::fuzz::header),
     ("envelope-index", &[".c1z"], envelope::fuzz::index),
     ("envelope-seek-table", &[".c1z"], envelope::fuzz::seek_table),
@@ -74,6 +74,12 @@ const TARGETS: [Target; 27] = [
         &[".sst", "v3.tar.c1z"],
         c1z_proto::fuzz::bytes,
     ),
+    ("ndjson-file", &["manifest.json"], |bytes| {
+        ops::ndjson::fuzz::file(bytes);
+    }),
+    ("ndjson-edited", &[".sst"], |bytes| {
+        ops::ndjson::fuzz::edited(bytes);
+    }),
     ("proto-text", &["manifest.json"], c1z_proto::fuzz::text),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use c1z::MemoryBudget;
 use c1z::engine::types::SyncId;
@@ -13,9 +14,11 @@ use c1z::v1_tables::Zone;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::stdout;
+use super::refuse_csv;
 use crate::args::{Format, Global};
 use crate::failure::{Failure, warn};
+use crate::file;
+use crate::output::{Progress, Watch, stdout};
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ConvertArgs {
@@ -37,13 +40,10 @@ pub(crate) struct ConvertArgs {
     /// Replace OUT if it exists
     #[arg(long)]
     overwrite: bool,
-    /// Memory to use, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(16..))]
-    memory: u64,
     /// Zone whose wall clock v1 files tell: UTC, local, an offset such as +02:00, or a name such as
-    /// Europe/Berlin
-    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = parse_zone, allow_hyphen_values = true)]
-    zone: Zone,
+    /// Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone, allow_hyphen_values = true)]
+    zone: Option<Zone>,
 }
 
 /// Formats that are written.
@@ -123,6 +123,7 @@ fn offset_seconds(text: &str) -> Option<i32> {
 }
 
 pub(crate) fn run(global: &Global, args: &ConvertArgs) -> Result<(), Failure> {
+    refuse_csv(global, "a conversion")?;
     let sync = match &global.sync_id {
         Some(id) => SyncChoice::Id(SyncId::new(id)?),
         None => SyncChoice::All,
@@ -136,17 +137,41 @@ pub(crate) fn run(global: &Global, args: &ConvertArgs) -> Result<(), Failure> {
         } else {
             Existing::Keep
         },
-        budget: MemoryBudget::new(args.memory << 20),
-        zone: args.zone.clone(),
+        zone: args.zone.clone().unwrap_or_else(Zone::utc),
         encoding: args.payload.encoding(),
-        ..ConvertOptions::default()
+        ..options(global)
     };
     let summary = convert(&args.input, &args.output, &options)?;
     tell_losses(&summary.losses);
+    tell_zone(args, &summary)?;
     match global.format {
         Format::Console => print_text(args, &summary),
-        Format::Json | Format::Ndjson => print_json(args, &summary),
+        _ => print_json(args, &summary),
     }
+}
+
+/// What the flags of every command say about a conversion.
+pub(super) fn options(global: &Global) -> ConvertOptions {
+    ConvertOptions {
+        budget: MemoryBudget::new(global.limits.memory),
+        variables: file::variables(&global.limits),
+        observer: Arc::new(Watch::new(Progress::new("rows", global.quiet))),
+        ..ConvertOptions::default()
+    }
+}
+
+/// Says so when the wall clock of a v1 file was taken for one that may not have been meant.
+fn tell_zone(args: &ConvertArgs, summary: &ConvertSummary) -> Result<(), Failure> {
+    let is_v1 = summary.from == FileFormat::V1 && summary.to != FileFormat::V1;
+    let started = summary.syncs.iter().find_map(|sync| sync.run.started_at);
+    if let (true, None, Some(at)) = (is_v1, &args.zone, started)
+        && Zone::local().text(at)? != Zone::utc().text(at)?
+    {
+        warn(
+            "times of the v1 file were taken as UTC; --zone local takes them as those of this host",
+        );
+    }
+    Ok(())
 }
 
 /// Says what the output does not hold.

@@ -4,21 +4,18 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use c1z::Error;
-use c1z::envelope::{EnvelopeFile, OpenOptions, PayloadOptions, Variables};
+use c1z::envelope::EnvelopeFile;
 use c1z::ops::{Dumped, dump};
 use shingle::vfs::{Fs, OsEntropy, OsFs};
 
 use crate::args::{ExportArgs, Global};
 use crate::failure::Failure;
-use crate::output::{is_stdout, write_file};
+use crate::file;
+use crate::output::{Content, is_stdout, write_file};
 
 pub(crate) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     let out = args.out_or("./sync.db");
-    let options = OpenOptions {
-        variables: Variables::from_lookup(|name| std::env::var(name).ok()),
-        payload: PayloadOptions::default(),
-        ..OpenOptions::default()
-    };
+    let options = file::envelope_options(global);
     let in_file = |error: Error| error.in_file(&global.file);
     let file = EnvelopeFile::open(&OsFs, &global.file, &options).map_err(in_file)?;
     if is_stdout(out) {
@@ -26,7 +23,7 @@ pub(crate) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
             let error = Error::invalid("a v3 file holds a directory, not one file");
             return Err(error.with_hint("name a folder with --out").into());
         };
-        return write_file(&global.file, out, |out| {
+        return write_file(&global.file, out, Content::Bytes, |out| {
             file.decode_into(out).map_err(in_file)?;
             Ok(())
         });

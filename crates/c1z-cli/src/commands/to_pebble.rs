@@ -10,14 +10,15 @@ use c1z::ops::convert::{
     Carry, ConvertOptions, ConvertSummary, FileFormat, SyncChoice, SyncSummary, convert,
 };
 use c1z::ops::{Observer, Progress, RecordKind, Step};
+use c1z::v1_tables::Zone;
 use c1z::{Error, ErrorKind};
 use clap::Args as ClapArgs;
 use shingle::vfs::{Clock, OsClock, OsFs};
 
-use super::convert::tell_losses;
-use super::stdout;
+use super::convert::{options, tell_losses};
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::output::stdout;
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ToPebbleArgs {
@@ -52,8 +53,10 @@ pub(crate) fn run(global: &Global, args: &ToPebbleArgs) -> Result<(), Failure> {
         carry: Carry::AsGo,
         allow_loss: true,
         temporary: args.tmp_dir.clone(),
+        // As the original tool does; `convert` has a flag for it.
+        zone: Zone::local(),
         observer: Arc::clone(&watch) as Arc<dyn Observer>,
-        ..ConvertOptions::default()
+        ..options(global)
     };
     let summary = convert(input, &args.out, &options)?;
     tell_losses(&summary.losses);

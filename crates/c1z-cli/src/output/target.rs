@@ -1,60 +1,103 @@
-//! Where an exported file goes: to a path, where it appears whole or not at all, or to standard output.
+//! Where `--out` leads: standard output, or a file that appears whole or not at all.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use c1z::Error;
 use c1z::envelope::{Existing, publish};
+use c1z::{Error, ErrorKind};
 use shingle::vfs::{OsEntropy, OsFs};
 
+use super::{data, stdout};
+use crate::args::OutArgs;
 use crate::failure::Failure;
 
-/// Buffer in front of standard output, in bytes.
-const BUFFER_LEN: usize = 128 << 10;
+/// What is written, as far as a terminal is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Text, of which a terminal gets no control characters.
+    Text,
+    /// Bytes, which no terminal gets.
+    Bytes,
+}
 
 /// Whether the path means standard output.
 pub(crate) fn is_stdout(out: &Path) -> bool {
     out == Path::new("-")
 }
 
-/// Writes a file with `write`. At a path it appears whole or not at all, and replaces what was there;
-/// `-` is standard output.
+/// Copies `bytes` to the target. An existing file is replaced only if that was asked for.
+pub(crate) fn write_to(out: &OutArgs, bytes: &mut dyn io::Read) -> Result<(), Failure> {
+    if is_stdout(&out.out) {
+        return write_stdout(Content::Bytes, |stdout| copy(bytes, stdout));
+    }
+    let existing = if out.force {
+        Existing::Replace
+    } else {
+        Existing::Keep
+    };
+    write_path(&out.out, existing, |file| copy(bytes, file)).map_err(|failure| match failure {
+        Failure::Library(error) if error.kind() == ErrorKind::AlreadyExists => Failure::Library(
+            error.with_hint("choose another path, or replace the file with --force"),
+        ),
+        other => other,
+    })
+}
+
+/// Writes a file made of `source` with `write`; it replaces what was there. `-` is standard output.
 ///
 /// # Errors
 /// `InvalidArgument` if the path is that of `source`, which would be lost.
 pub(crate) fn write_file<T>(
     source: &Path,
     out: &Path,
+    content: Content,
     write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     if is_stdout(out) {
-        return write_stdout(write);
+        return write_stdout(content, write);
     }
     if is_same(source, out) {
         let error = Error::invalid("output would replace the file that is read");
         return Err(error.in_file(out).into());
     }
-    let written = publish(&OsFs, &OsEntropy, out, Existing::Replace, |file| {
+    write_path(out, Existing::Replace, write)
+}
+
+fn write_path<T>(
+    out: &Path,
+    existing: Existing,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let written = publish(&OsFs, &OsEntropy, out, existing, |file| {
         write(file).map_err(|failure| match failure {
-            Failure::Library(error) => error,
             Failure::Output(error) => Error::io("write", out, error),
+            Failure::Library(error) => error,
+            Failure::Usage { message, .. } => Error::invalid(message),
         })
     });
     Ok(written?)
 }
 
-/// Writes to standard output. Whatever the error says, a failure to write is told as one: whoever
-/// closes the pipe early is not told of it twice.
-fn write_stdout<T>(write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>) -> Result<T, Failure> {
-    let buffered = BufWriter::with_capacity(BUFFER_LEN, io::stdout().lock());
-    let mut out = Watched {
-        out: buffered,
-        failure: None,
+fn write_stdout<T>(
+    content: Content,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let out: Box<dyn Write> = match content {
+        Content::Text => Box::new(data()),
+        Content::Bytes if io::stdout().is_terminal() => {
+            return Err(Failure::usage(
+                "raw bytes would go to the terminal",
+                "name a file with --out, or send standard output elsewhere",
+            ));
+        }
+        Content::Bytes => Box::new(stdout()),
     };
+    let mut out = Watched { out, failure: None };
     let written = write(&mut out).and_then(|value| {
         out.flush()?;
         Ok(value)
     });
+    // The library wraps what it cannot write; whoever closes the pipe is to be recognised all the same.
     match out.failure {
         Some(failure) if written.is_err() => Err(Failure::Output(failure)),
         _ => written,
@@ -66,6 +109,21 @@ fn is_same(one: &Path, other: &Path) -> bool {
     match (one.canonicalize(), other.canonicalize()) {
         (Ok(one), Ok(other)) => one == other,
         _ => false,
+    }
+}
+
+/// Copies in pieces; a failed read is the file's failure, a failed write that of the output.
+fn copy(from: &mut dyn io::Read, to: &mut dyn Write) -> Result<(), Failure> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = from.read(&mut buffer).map_err(|error| {
+            let what = Error::new(ErrorKind::DataLoss, "cannot read the stored bytes");
+            Failure::Library(what.with_source(error))
+        })?;
+        match buffer.get(..read) {
+            None | Some([]) => return Ok(()),
+            Some(piece) => to.write_all(piece)?,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Operations over whole syncs: building files from records, converting between formats.
+//! Operations over whole syncs: building files from records, converting between formats,
+//! comparing syncs.
 //!
 //! They stream: rows pass from a source to a writer one at a time, and what must be sorted is sorted
 //! within a memory budget on disk. Nothing here knows a terminal; progress goes to an [`Observer`],
@@ -6,6 +7,7 @@
 
 pub mod build;
 pub mod convert;
+pub mod diff;
 mod dump;
 pub mod ndjson;
 mod observe;

@@ -6,6 +6,8 @@
 )]
 
 mod building;
+mod dump;
 mod faults;
 mod ndjson;
+mod ndjson_v1;
 mod support;

@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod envelope;
+mod ndjson;
 mod reader;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ use clap::Args as ClapArgs;
 use shingle::vfs::OsFs;
 
 use crate::args::Global;
+use crate::commands::convert::options;
 use crate::failure::{Failure, warn};
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -32,7 +33,7 @@ pub(super) fn run(global: &Global, args: &ExportC1zArgs) -> Result<(), Failure> 
         finished_only: true,
         // To leave the other syncs out is what the command is for.
         allow_loss: true,
-        ..ConvertOptions::default()
+        ..options(global)
     };
     let summary = convert(&global.file, &args.out, &options)?;
     let losses = summary.losses.iter();

@@ -6,21 +6,23 @@ use std::rc::Rc;
 
 use crate::failure::Failure;
 
-/// Bytes that each generation may take; at most two live.
-const GENERATION_BYTES_MAX: usize = 16 << 20;
 /// What an entry costs beyond what it says: map slot, counts, allocations.
 const ENTRY_OVERHEAD: usize = 160;
 
 /// Two generations of things: a full one pushes the older one out.
 pub(super) struct Kept<K, V> {
+    /// Bytes that a generation may take.
+    bytes_max: usize,
     young: HashMap<K, Rc<V>>,
     young_bytes: usize,
     old: HashMap<K, Rc<V>>,
 }
 
 impl<K: Hash + Eq, V> Kept<K, V> {
-    pub(super) fn new() -> Self {
+    /// Keeps things that take up to `bytes` in all.
+    pub(super) fn within(bytes: u64) -> Self {
         Self {
+            bytes_max: usize::try_from(bytes / 2).unwrap_or(usize::MAX),
             young: HashMap::new(),
             young_bytes: 0,
             old: HashMap::new(),
@@ -44,7 +46,7 @@ impl<K: Hash + Eq, V> Kept<K, V> {
                 (Rc::new(value), bytes + ENTRY_OVERHEAD)
             }
         };
-        if self.young_bytes + bytes > GENERATION_BYTES_MAX {
+        if self.young_bytes + bytes > self.bytes_max {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
@@ -55,6 +57,6 @@ impl<K: Hash + Eq, V> Kept<K, V> {
 
     /// Bytes of an entry of a full generation.
     fn average(&self) -> usize {
-        GENERATION_BYTES_MAX / (self.old.len() + 1)
+        self.bytes_max / (self.old.len() + 1)
     }
 }

@@ -5,43 +5,44 @@ mod kept;
 mod rows;
 mod user;
 
-use c1z::Store;
-use c1z::ops::NoObserver;
-use c1z::ops::ndjson::write_database;
-
-pub(crate) use self::clone::ExportC1zArgs;
+use c1z::engine::types::SyncId;
+use c1z::ops::ndjson::{write_database, write_v1};
+use c1z::{MemoryBudget, OpenOptions, Store};
 
 use crate::args::{Export, ExportArgs, Global};
 use crate::failure::{Failure, warn};
 use crate::file::{self, Selected};
-use crate::output::{Csv, Workbook, write_file};
+use crate::memory::Shares;
+use crate::output::{Content, Csv, Progress, Watch, Workbook, write_file};
+pub(crate) use clone::ExportC1zArgs;
 use rows::{COLUMNS, Rows};
 
 pub(crate) fn run(global: &Global, export: &Export) -> Result<(), Failure> {
     if let Export::C1z(args) = export {
         return clone::run(global, args);
     }
-    let store = file::open(global)?;
+    let shares = Shares::for_files(global, 1);
+    let store = file::open_within(global, &global.file, shares.file)?;
     let selected = file::select(global, &store)?;
+    let table = |selected| Rows::new(store.reader(), selected, shares.command);
     match export {
         Export::C1z(args) => clone::run(global, args),
-        Export::Csv(args) => csv(global, args, &store, selected.as_ref()),
-        Export::Xlsx(args) => xlsx(global, args, &store, selected.as_ref()),
-        Export::Ndjson(args) => ndjson(global, args, &store),
+        Export::Csv(args) => csv(global, args, table(selected.as_ref())),
+        Export::Xlsx(args) => xlsx(global, args, table(selected.as_ref())),
+        Export::Ndjson(args) => ndjson(global, args, &store, selected.as_ref(), shares),
     }
 }
 
-fn csv(
-    global: &Global,
-    args: &ExportArgs,
-    store: &Store,
-    selected: Option<&Selected>,
-) -> Result<(), Failure> {
-    let left_out = write_file(&global.file, args.out_or("./sync.csv"), |out| {
+fn csv(global: &Global, args: &ExportArgs, rows: Rows<'_>) -> Result<(), Failure> {
+    let out = args.out_or("./sync.csv");
+    let left_out = write_file(&global.file, out, Content::Text, |out| {
+        let mut progress = Progress::new("rows", global.quiet);
         let mut csv = Csv::new(out);
         csv.record(COLUMNS)?;
-        let left_out = Rows::new(store.reader(), selected)
-            .each(&mut |cells| csv.record(cells).map_err(Failure::from))?;
+        let left_out = rows.each(&mut |cells| {
+            progress.row();
+            csv.record(cells).map_err(Failure::from)
+        })?;
         csv.finish()?;
         Ok(left_out)
     })?;
@@ -49,16 +50,15 @@ fn csv(
     Ok(())
 }
 
-fn xlsx(
-    global: &Global,
-    args: &ExportArgs,
-    store: &Store,
-    selected: Option<&Selected>,
-) -> Result<(), Failure> {
-    let (left_out, workbook) = write_file(&global.file, args.out_or("./sync.xlsx"), |out| {
+fn xlsx(global: &Global, args: &ExportArgs, rows: Rows<'_>) -> Result<(), Failure> {
+    let out = args.out_or("./sync.xlsx");
+    let (left_out, workbook) = write_file(&global.file, out, Content::Bytes, |out| {
+        let mut progress = Progress::new("rows", global.quiet);
         let mut workbook = Workbook::begin(out, &COLUMNS)?;
-        let left_out = Rows::new(store.reader(), selected)
-            .each(&mut |cells| workbook.row(cells).map_err(Failure::from))?;
+        let left_out = rows.each(&mut |cells| {
+            progress.row();
+            workbook.row(cells).map_err(Failure::from)
+        })?;
         Ok((left_out, workbook.finish()?))
     })?;
     tell(left_out);
@@ -70,8 +70,7 @@ fn xlsx(
     }
     if workbook.cut_cells > 0 {
         warn(format_args!(
-            "{} cells are longer than the 32,767 characters that an XLSX cell holds and were cut; \
-             `c1z export csv` keeps them whole",
+            "cells cut: {}; an XLSX cell holds 32,767 characters, `c1z export csv` keeps them whole",
             workbook.cut_cells
         ));
     }
@@ -82,16 +81,42 @@ fn xlsx(
 fn tell(left_out: u64) {
     if left_out > 0 {
         warn(format_args!(
-            "{left_out} grants are left out: the file does not hold their principals, so it does not \
-             say whether those are users"
+            "grants left out: {left_out}; the file does not hold their principals, so it does not say \
+             whether those are users"
         ));
     }
 }
 
-fn ndjson(global: &Global, args: &ExportArgs, store: &Store) -> Result<(), Failure> {
-    let budget = c1z::MemoryBudget::default();
-    write_file(&global.file, args.out_or("./sync.ndjson"), |out| {
-        Ok(write_database(store.database(), &budget, out, &NoObserver)?)
+/// Writes all syncs of the file, or the one that was named.
+fn ndjson(
+    global: &Global,
+    args: &ExportArgs,
+    store: &Store,
+    selected: Option<&Selected>,
+    shares: Shares,
+) -> Result<(), Failure> {
+    let named = global.sync_id.is_some();
+    let named: Option<&SyncId> = selected.filter(|_| named).map(|selected| &selected.run.id);
+    let out = args.out_or("./sync.ndjson");
+    let written = write_file(&global.file, out, Content::Text, |out| {
+        let watch = Watch::new(Progress::new("rows", global.quiet));
+        Ok(match (store.database(), store.sqlite()) {
+            (Some(database), _) => {
+                let budget = MemoryBudget::new(shares.command);
+                write_database(database, &budget, out, &watch)?
+            }
+            (None, Some(database)) => {
+                let zone = OpenOptions::default().zone;
+                write_v1(database, &zone, named, out, &watch)?
+            }
+            (None, None) => {
+                let what = "a file without a database";
+                return Err(c1z::Error::new(c1z::ErrorKind::Internal, what).into());
+            }
+        })
     })?;
+    for warning in written.warnings {
+        warn(warning);
+    }
     Ok(())
 }

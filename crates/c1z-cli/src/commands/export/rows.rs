@@ -14,7 +14,7 @@
 //! Linear in the rows. An entitlement's resource, and a grant's entitlement and principal, are point
 //! reads unless they were looked up lately: v3 files list grants by entitlement, so the former cost one
 //! read an entitlement; the latter cost one read a user while the users fit into the memory that is kept
-//! for them (about 100,000 users in 32 MiB), and up to one a grant beyond.
+//! for them (about 100,000 users in 32 MiB, an eighth of `--memory`), and up to one a grant beyond.
 
 use std::rc::Rc;
 
@@ -74,14 +74,14 @@ enum Principal {
 }
 
 impl<'a> Rows<'a> {
-    /// The rows of a sync; none of nothing.
-    pub(super) fn new(reader: &'a dyn Reader, selected: Option<&'a Selected>) -> Self {
+    /// The rows of a sync; none of nothing. What was looked up is kept within `memory` bytes.
+    pub(super) fn new(reader: &'a dyn Reader, selected: Option<&'a Selected>, memory: u64) -> Self {
         Self {
             reader,
             scope: selected.map(|selected| &selected.scope),
-            names: Kept::new(),
-            entitlements: Kept::new(),
-            principals: Kept::new(),
+            names: Kept::within(memory / 8),
+            entitlements: Kept::within(memory / 4),
+            principals: Kept::within(memory / 2),
         }
     }
 

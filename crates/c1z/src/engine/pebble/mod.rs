@@ -34,6 +34,8 @@ pub(crate) struct PebbleSource {
     kv: Arc<dyn Kv>,
     /// None: the database holds no sync run.
     sync: Option<Arc<Shared>>,
+    /// That run, or nothing.
+    runs: Arc<[SyncRun]>,
 }
 
 /// What all snapshots of the one sync share.
@@ -61,7 +63,14 @@ impl PebbleSource {
         let kv: Arc<dyn Kv> = Arc::new(database);
         let kv = current_rows(&kv, budget, &mut warnings)?;
         let sync = Shared::open(&kv, &mut warnings)?.map(Arc::new);
-        Ok((Self { metadata, kv, sync }, warnings))
+        let runs = sync.iter().map(|sync| sync.run.clone()).collect();
+        let source = Self {
+            metadata,
+            kv,
+            sync,
+            runs,
+        };
+        Ok((source, warnings))
     }
 }
 
@@ -117,8 +126,8 @@ impl Source for PebbleSource {
         self.metadata.clone()
     }
 
-    fn sync_runs(&self) -> Result<Vec<SyncRun>> {
-        Ok(self.sync.iter().map(|sync| sync.run.clone()).collect())
+    fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
+        Ok(Arc::clone(&self.runs))
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {

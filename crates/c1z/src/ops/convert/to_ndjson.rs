@@ -3,22 +3,20 @@
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
-use c1z_proto::connector::v2;
-
+use super::columns;
 use super::job::{Job, RecordMeter};
 use super::loss::{LossKind, LossReport};
 use super::select;
 use super::source::{SourceItem, SourceRecord, SourceSync};
 use super::summary::SyncSummary;
-use super::upgrade::rehydrate;
 use crate::Result;
 use crate::engine::types::SyncStats;
 use crate::envelope::publish;
 use crate::ops::RecordKind;
 use crate::ops::build::check_output;
 use crate::ops::build::v1::{V1Columns, V1Row};
-use crate::ops::ndjson::{Columns, Form, Head, Item, Record, Writer};
-use crate::record::{AssetView, message, primary_key_into, stats, sync_run};
+use crate::ops::ndjson::{Form, Head, Item, Record, Writer};
+use crate::record::{AssetView, primary_key_into, stats, sync_run};
 
 /// Bytes that are gathered before they are written.
 const BUFFER_LEN: usize = 256 << 10;
@@ -115,7 +113,6 @@ fn count(counts: &mut SyncStats, item: &SourceItem<'_>) {
 struct Lines {
     key: Vec<u8>,
     value: Vec<u8>,
-    columns: Vec<u8>,
 }
 
 impl Lines {
@@ -166,28 +163,11 @@ impl Lines {
                 value: &self.value,
             }));
         }
-        let mut columns = Columns {
-            discovered_at: Some(row.discovered_at),
-            ..Columns::default()
-        };
-        let mut value = row.data;
-        if let V1Columns::Grant(grant) = row.columns {
-            columns.expansion = grant.expansion;
-            columns.needs_expansion = grant.needs_expansion;
-            let mut told: v2::Grant = message::decode("grant", row.data)?;
-            if rehydrate(&mut told, &grant) {
-                self.value = message::encode(&told);
-                value = &self.value;
-            }
-        }
-        self.columns.clear();
-        columns.encode_into(&mut self.columns);
+        let told = columns::encode(row)?;
         writer.put(&Item::Record(Record {
             kind,
-            form: Form::Message {
-                columns: &self.columns,
-            },
-            value,
+            form: Form::Message { columns: &told },
+            value: row.data,
         }))
     }
 }

@@ -177,10 +177,9 @@ impl Upgrade {
     }
 }
 
-/// Puts back what a slim row leaves to its columns; tells whether it left anything.
-pub(super) fn rehydrate(told: &mut v2::Grant, columns: &V1Grant<'_>) -> bool {
+/// Puts back what a slim row leaves to its columns.
+fn rehydrate(told: &mut v2::Grant, columns: &V1Grant<'_>) {
     let reference = |of_type: &str, id: &str| resource::stub(of_type.to_owned(), id.to_owned());
-    let is_slim = !told.entitlement.is_set() || !told.principal.is_set();
     if !told.entitlement.is_set() {
         let entitlement = v2::Entitlement {
             resource: Some(reference(columns.resource_type, columns.resource)).into(),
@@ -193,7 +192,6 @@ pub(super) fn rehydrate(told: &mut v2::Grant, columns: &V1Grant<'_>) -> bool {
         let principal = reference(columns.principal_type, columns.principal);
         told.principal = Some(principal).into();
     }
-    is_slim
 }
 
 /// Whether the embedded entitlement or principal says more than a reference holds.

@@ -21,8 +21,8 @@ use crate::{MemoryBudget, Result};
 pub struct Written {
     /// How many items of each type.
     pub counts: Counts,
-    /// What a user should know about the database: records of the older layout that have no place in
-    /// today's.
+    /// What is left out: records of an older layout that have no place in today's, rows of a v1 file
+    /// that belong to no sync.
     pub warnings: Vec<String>,
 }
 

@@ -4,12 +4,10 @@ use c1z_proto::connector::v2;
 use c1z_proto::schema::{Described, Message};
 use c1z_proto::storage::v3;
 
-use crate::engine::types::{SyncRun, Timestamp};
+use crate::Result;
+use crate::engine::types::SyncRun;
 use crate::ops::{RecordKind, StoredRecord};
-use crate::record::timestamp::{self, Stored};
-use crate::record::wire::{self, Fields, Value};
 use crate::record::{stats, sync_run};
-use crate::{Error, Result};
 
 /// One item of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +74,9 @@ pub enum Form<'a> {
     /// A message of `c1.connector.v2`, as a v1 file holds it. Assets have no such message: they are
     /// always [`Form::Stored`].
     Message {
-        /// What the row says beside its message: encoded [`Columns`].
+        /// What the columns of the row say beside the message: an encoded record of `c1.storage.v3` of
+        /// the same kind, of which nothing else is set. A resource's `resource_id` is what follows
+        /// `TYPE:` in the column `external_id`.
         columns: &'a [u8],
     },
 }
@@ -92,75 +92,26 @@ impl<'a> Record<'a> {
             value: row.value,
         }
     }
+}
 
-    /// The type of `value`.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for an asset as a message of a connector.
-    pub(super) fn schema(kind: RecordKind, form: &Form<'_>) -> Result<&'static Message> {
-        Ok(match (form, kind) {
-            (Form::Stored { .. }, RecordKind::ResourceType) => v3::ResourceTypeRecord::MESSAGE,
-            (Form::Stored { .. }, RecordKind::Resource) => v3::ResourceRecord::MESSAGE,
-            (Form::Stored { .. }, RecordKind::Entitlement) => v3::EntitlementRecord::MESSAGE,
-            (Form::Stored { .. }, RecordKind::Grant) => v3::GrantRecord::MESSAGE,
-            (Form::Stored { .. }, RecordKind::Asset) => v3::AssetRecord::MESSAGE,
-            (Form::Message { .. }, RecordKind::ResourceType) => v2::ResourceType::MESSAGE,
-            (Form::Message { .. }, RecordKind::Resource) => v2::Resource::MESSAGE,
-            (Form::Message { .. }, RecordKind::Entitlement) => v2::Entitlement::MESSAGE,
-            (Form::Message { .. }, RecordKind::Grant) => v2::Grant::MESSAGE,
-            (Form::Message { .. }, RecordKind::Asset) => {
-                return Err(Error::invalid("an asset has no message of a connector"));
-            }
-        })
+/// The type of stored records of a kind, and of the columns beside messages.
+pub(super) fn stored_schema(kind: RecordKind) -> &'static Message {
+    match kind {
+        RecordKind::ResourceType => v3::ResourceTypeRecord::MESSAGE,
+        RecordKind::Resource => v3::ResourceRecord::MESSAGE,
+        RecordKind::Entitlement => v3::EntitlementRecord::MESSAGE,
+        RecordKind::Grant => v3::GrantRecord::MESSAGE,
+        RecordKind::Asset => v3::AssetRecord::MESSAGE,
     }
 }
 
-/// What a row of a v1 file says beside its message. Encoded as a `c1.storage.v3.GrantRecord` of which
-/// nothing else is set, whatever the kind of the row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Columns<'a> {
-    /// When the row was written.
-    pub discovered_at: Option<Timestamp>,
-    /// The encoded `c1.connector.v2.GrantExpandable` of a grant.
-    pub expansion: Option<&'a [u8]>,
-    /// Whether the grant still has to be expanded.
-    pub needs_expansion: bool,
-}
-
-impl<'a> Columns<'a> {
-    /// Appends the encoded columns.
-    pub fn encode_into(&self, out: &mut Vec<u8>) {
-        if let Some(moment) = self.discovered_at {
-            timestamp::put(moment, out, 5);
-        }
-        if let Some(expansion) = self.expansion {
-            wire::put_header(out, 6, expansion.len());
-            out.extend_from_slice(expansion);
-        }
-        if self.needs_expansion {
-            out.extend_from_slice(&[7 << 3, 1]);
-        }
-    }
-
-    /// Reads what [`Columns::encode_into`] wrote.
-    ///
-    /// # Errors
-    /// Bytes that hold anything else.
-    pub fn decode(bytes: &'a [u8]) -> Result<Self> {
-        let mut columns = Self::default();
-        let mut fields = Fields::new(bytes);
-        while let Some(field) = fields.next_field()? {
-            match (field.number, field.value) {
-                (5, Value::Bytes(moment)) => {
-                    let mut stored = Stored::default();
-                    stored.merge(moment)?;
-                    columns.discovered_at = Some(stored.moment());
-                }
-                (6, Value::Bytes(expansion)) => columns.expansion = Some(expansion),
-                (7, Value::Varint(flag)) => columns.needs_expansion = flag != 0,
-                _ => return Err(fields.wrong_type("columns")),
-            }
-        }
-        Ok(columns)
+/// The type of a connector's messages of a kind; none for assets.
+pub(super) fn message_schema(kind: RecordKind) -> Option<&'static Message> {
+    match kind {
+        RecordKind::ResourceType => Some(v2::ResourceType::MESSAGE),
+        RecordKind::Resource => Some(v2::Resource::MESSAGE),
+        RecordKind::Entitlement => Some(v2::Entitlement::MESSAGE),
+        RecordKind::Grant => Some(v2::Grant::MESSAGE),
+        RecordKind::Asset => None,
     }
 }

@@ -31,7 +31,8 @@
 //! let store = c1z::open(path)?;
 //! let mut text = Vec::new();
 //! let budget = c1z::MemoryBudget::default();
-//! let written = write_database(store.database(), &budget, &mut text, &NoObserver)?;
+//! let database = store.database().expect("a v3 file");
+//! let written = write_database(database, &budget, &mut text, &NoObserver)?;
 //!
 //! let mut reader = Reader::new(text.as_slice())?;
 //! let mut grants = 0;
@@ -54,12 +55,14 @@ mod item;
 mod line;
 mod members;
 mod reader;
+mod v1;
 mod writer;
 
 pub use counts::Counts;
 pub use database::{Written, write_database};
-pub use item::{Columns, Form, Head, Item, Record};
+pub use item::{Form, Head, Item, Record};
 pub use reader::Reader;
+pub use v1::write_v1;
 pub use writer::Writer;
 
 /// What the first line says. The number grows when a reader would have to change.

@@ -7,7 +7,7 @@ use c1z_proto::storage::v3;
 
 use super::counts::Counts;
 use super::exact::{COLUMNS, Codec, MESSAGE, Names, RECORD, RUN, STATS};
-use super::item::{Form, Head, Item, Record};
+use super::item::{Form, Head, Item, Record, message_schema, stored_schema};
 use super::line::Lines;
 use super::members::Members;
 use super::{MESSAGE_BYTES_MAX, SCHEMA};
@@ -265,17 +265,17 @@ impl Line<'_> {
     }
 
     fn record(&mut self, kind: RecordKind, members: &mut Members<'_>) -> Result<ReadLine, String> {
-        let text = |error: Error| error.to_string();
         members.base64("key", self.key)?;
-        let stored = Form::Stored { key: None };
-        let schema = Record::schema(kind, &stored).map_err(text)?;
-        let record = self.message(members, 0, &RECORD, schema)?;
+        let stored = stored_schema(kind);
+        let record = self.message(members, 0, &RECORD, stored)?;
         if record != Part::Absent {
             return Ok((Shape::Stored(kind), None, [record, Part::Absent]));
         }
-        let schema = Record::schema(kind, &Form::Message { columns: &[] }).map_err(text)?;
+        let Some(schema) = message_schema(kind) else {
+            return Err("no member `record`".to_owned());
+        };
         let message = self.message(members, 0, &MESSAGE, schema)?;
-        let columns = self.message(members, 1, &COLUMNS, v3::GrantRecord::MESSAGE)?;
+        let columns = self.message(members, 1, &COLUMNS, stored)?;
         require(message, "record` or `message")?;
         require(columns, "columns")?;
         if !self.key.is_empty() {

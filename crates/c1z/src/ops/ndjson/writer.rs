@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::counts::Counts;
 use super::exact::{COLUMNS, Codec, Fidelity, MESSAGE, Names, RECORD, RUN, STATS};
-use super::item::{Form, Item, Record};
+use super::item::{Form, Item, Record, message_schema, stored_schema};
 use super::{DATA_BYTES, INLINE_BYTES_MAX, SCHEMA};
 use crate::{Error, ErrorKind, Result};
 
@@ -100,19 +100,24 @@ impl<W: Write> Writer<W> {
         if self.counts.syncs == 0 {
             return Err(Error::invalid("record before any sync"));
         }
-        let schema = Record::schema(record.kind, &record.form)?;
-        self.begin_line(record.kind.as_str());
+        let stored = stored_schema(record.kind);
         match record.form {
             Form::Stored { key } => {
+                self.begin_line(record.kind.as_str());
                 if let Some(key) = key {
                     self.base64("key", key);
                 }
-                self.messages(&[(&RECORD, schema, record.value)])
+                self.messages(&[(&RECORD, stored, record.value)])
             }
-            Form::Message { columns } => self.messages(&[
-                (&MESSAGE, schema, record.value),
-                (&COLUMNS, v3::GrantRecord::MESSAGE, columns),
-            ]),
+            Form::Message { columns } => {
+                let message = message_schema(record.kind)
+                    .ok_or_else(|| Error::invalid("an asset has no message of a connector"))?;
+                self.begin_line(record.kind.as_str());
+                self.messages(&[
+                    (&MESSAGE, message, record.value),
+                    (&COLUMNS, stored, columns),
+                ])
+            }
         }
     }
 

@@ -7,16 +7,15 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use c1z_proto::connector::v2;
 use shingle::bulk::InputOrder;
 use shingle::vfs::ReadFile;
 
 use super::{Source, SourceItem, SourceRecord, SourceSync, TakeRecord, TakeRow, TakeSession};
-use crate::ops::build::v1::{V1Columns, V1Grant, V1Row};
+use crate::ops::convert::columns;
 use crate::ops::convert::options::ConvertOptions;
-use crate::ops::ndjson::{Columns, Form, Item, Reader, Record};
+use crate::ops::ndjson::{Form, Item, Reader, Record};
 use crate::ops::{RecordKind, StoredRecord};
-use crate::record::{SessionView, message, primary_key_into};
+use crate::record::{SessionView, primary_key_into};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are read at a time.
@@ -142,8 +141,8 @@ impl Lines {
             Item::Row { key, value } => take(SourceItem::Row(key, value)),
             Item::Record(record) => match record.form {
                 Form::Stored { key } => self.stored(record, key, take),
-                Form::Message { columns } => {
-                    message_row(record, &Columns::decode(columns)?, sync_id, &mut |row| {
+                Form::Message { columns: told } => {
+                    columns::decode(record.kind, told, sync_id, record.value, &mut |row| {
                         take(SourceItem::Record(SourceRecord::Row(row)))
                     })
                 }
@@ -171,69 +170,6 @@ impl Lines {
         };
         let stored = StoredRecord { kind, key, value };
         take(SourceItem::Record(SourceRecord::Stored(stored)))
-    }
-}
-
-/// Gives the row that a message stood in to `take`.
-fn message_row(
-    record: &Record<'_>,
-    columns: &Columns<'_>,
-    sync_id: &str,
-    take: &mut dyn FnMut(&V1Row<'_>) -> Result<()>,
-) -> Result<()> {
-    let Some(discovered_at) = columns.discovered_at else {
-        let message = "message of a v1 file without the time when it was written";
-        return Err(Error::new(ErrorKind::DataLoss, message));
-    };
-    let mut give = |external_id: &str, columns: V1Columns<'_>| {
-        take(&V1Row {
-            rowid: None,
-            sync_id,
-            external_id,
-            discovered_at,
-            data: record.value,
-            columns,
-        })
-    };
-    match record.kind {
-        RecordKind::ResourceType => {
-            let told: v2::ResourceType = message::decode("resource type", record.value)?;
-            give(&told.id, V1Columns::ResourceType)
-        }
-        RecordKind::Resource => {
-            let told: v2::Resource = message::decode("resource", record.value)?;
-            let id = [told.id.resource_type.as_str(), &told.id.resource].join(":");
-            let parent = told.parent_resource_id.as_option();
-            let columns = V1Columns::Resource {
-                resource_type: &told.id.resource_type,
-                parent: parent.map(|id| (id.resource_type.as_str(), id.resource.as_str())),
-            };
-            give(&id, columns)
-        }
-        RecordKind::Entitlement => {
-            let told: v2::Entitlement = message::decode("entitlement", record.value)?;
-            let of = &told.resource.id;
-            let columns = V1Columns::Entitlement {
-                resource_type: &of.resource_type,
-                resource: &of.resource,
-            };
-            give(&told.id, columns)
-        }
-        RecordKind::Grant => {
-            let told: v2::Grant = message::decode("grant", record.value)?;
-            let (of, principal) = (&told.entitlement.resource.id, &told.principal.id);
-            let columns = V1Columns::Grant(V1Grant {
-                resource_type: &of.resource_type,
-                resource: &of.resource,
-                entitlement: &told.entitlement.id,
-                principal_type: &principal.resource_type,
-                principal: &principal.resource,
-                expansion: columns.expansion,
-                needs_expansion: columns.needs_expansion,
-            });
-            give(&told.id, columns)
-        }
-        RecordKind::Asset => Err(Error::invalid("an asset has no message of a connector")),
     }
 }
 
