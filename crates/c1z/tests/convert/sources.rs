@@ -168,11 +168,17 @@ fn the_layout_of_mid_2026_becomes_what_go_migrates_it_to() {
 
 #[test]
 fn threads_and_memory_change_no_byte() {
-    for case in ["unusual-strings", "fanout", "multi-sync"] {
-        for to in [FileFormat::V1, FileFormat::V3, FileFormat::Ndjson] {
+    let every = [FileFormat::V1, FileFormat::V3, FileFormat::Ndjson];
+    for (case, formats) in [
+        ("unusual-strings", &every[..]),
+        ("multi-sync", &every),
+        // Hundreds of grants of one entitlement: digests with leaves.
+        ("fanout", &[FileFormat::V3]),
+    ] {
+        for &to in formats {
             let mem = with_input(&Case::named(case), "v1.c1z");
             let mut first = None;
-            for (threads, mib) in [(1, 16), (2, 256), (8, 64), (3, 256)] {
+            for (threads, mib) in [(1, 16), (8, 256), (3, 64)] {
                 let options = ConvertOptions {
                     threads,
                     budget: MemoryBudget::new(mib << 20),
