@@ -65,7 +65,15 @@ fn records_that_would_fold_need_consent() {
         let mem = with_input(&case, file);
         let error = refused(&mem, &options(&mem, to));
         assert_eq!(error.kind(), ErrorKind::FailedPrecondition, "{file} {to:?}");
-        assert!(error.to_string().contains("2 records"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("2 records"), "{error}");
+        // Ids that collide, or the key that both grants have.
+        let example = if to == FileFormat::V1 {
+            "entitlement "
+        } else {
+            r"\x03\x04"
+        };
+        assert!(text.contains(example), "{error}");
         let summary = convert_all(&mem, "in", "out", to);
         assert_eq!(
             summary.losses.count(LossKind::SameIdentity),

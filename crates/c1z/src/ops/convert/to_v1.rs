@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 
 use super::downgrade::Downgrade;
 use super::job::Job;
-use super::loss::{LossKind, LossReport};
+use super::loss::{EXAMPLES_MAX, LossKind, LossReport};
 use super::select;
-use super::source::{SourceRecord, SourceSync};
+use super::source::{Source, SourceRecord, SourceSync};
 use super::summary::SyncSummary;
-use crate::Result;
 use crate::keyspace::MetadataKey;
 use crate::ops::RecordKind;
 use crate::ops::build::v1::{V1Builder, V1Options, V1Row, V1Run};
 use crate::ops::observe::{Meter, Step};
 use crate::record::token;
+use crate::{Error, ErrorKind, Result};
 
 /// Share of the memory that sorts index keys, in sixteenths.
 const SORT_SHARE: u64 = 6;
@@ -47,7 +47,7 @@ pub(super) fn file(job: &mut Job<'_>) -> Result<Vec<SyncSummary>> {
             break builder;
         }
         if !job.options.allow_loss {
-            return Err(refusal(job, &found));
+            return Err(refusal(job, &chosen, &found));
         }
         repeated = found;
     };
@@ -64,18 +64,59 @@ fn builder_for(job: &Job<'_>) -> Result<V1Builder> {
     V1Builder::new(job.output, &options, &job.pack_options())
 }
 
-/// The error for rows that have an external id that came before.
-fn refusal(job: &mut Job<'_>, repeated: &Repeated) -> crate::Error {
+/// The error for rows that have an external id that came before. The rows are read once more, to tell
+/// some of these ids.
+fn refusal(job: &mut Job<'_>, chosen: &[usize], repeated: &Repeated) -> Error {
     for (kind, rows) in repeated {
-        let count = rows.len() as u64;
-        job.losses.add_many(LossKind::SameIdentity, count, || {
-            format!("{count} of kind {}", kind.as_str())
+        let mut examples = Vec::new();
+        let named = name_rows(job.source, chosen, *kind, rows, &mut |row| {
+            examples.push(name(row));
         });
+        if let Err(error) = named {
+            return error;
+        }
+        let count = rows.len() as u64;
+        job.losses
+            .add_many(LossKind::SameIdentity, count, || examples.join(", "));
     }
     match job.losses.require(false) {
         Err(error) => error,
-        Ok(()) => crate::Error::new(crate::ErrorKind::Internal, "no loss to refuse"),
+        Ok(()) => Error::new(ErrorKind::Internal, "no loss to refuse"),
     }
+}
+
+/// Gives the first few of the rows with the given numbers to `take`.
+fn name_rows(
+    source: &dyn Source,
+    chosen: &[usize],
+    kind: RecordKind,
+    rows: &[i64],
+    take: &mut dyn FnMut(&V1Row<'_>),
+) -> Result<()> {
+    let skip = rows.get(..rows.len().min(EXAMPLES_MAX)).unwrap_or_default();
+    let mut filter = Filter { skip, rowid: 0 };
+    let mut look = |row: &V1Row<'_>| {
+        if !filter.passes(row) {
+            take(row);
+        }
+        Ok(())
+    };
+    let mut downgrade = Downgrade::default();
+    let mut unused = LossReport::with_examples(0);
+    source.records(kind, chosen, &mut |at, record| match record {
+        SourceRecord::Row(row) => look(row),
+        SourceRecord::Stored(record) => match source.syncs().get(at) {
+            Some(sync) => downgrade.row(&record, &sync.run, &mut unused, &mut look),
+            None => Ok(()),
+        },
+        SourceRecord::Unnamed(..) => Ok(()),
+    })?;
+    Ok(())
+}
+
+/// What a report calls a row.
+fn name(row: &V1Row<'_>) -> String {
+    format!("{} {}", row.kind().as_str(), row.external_id.escape_debug())
 }
 
 /// One way over all records.
@@ -109,9 +150,7 @@ impl Pass<'_> {
                             *asset_bytes.entry(at).or_default() += row.data.len() as u64;
                         }
                     } else {
-                        losses.add(LossKind::SameIdentity, || {
-                            format!("{} {}", kind.as_str(), row.external_id.escape_debug())
-                        });
+                        losses.add(LossKind::SameIdentity, || name(row));
                     }
                     Ok(())
                 };
