@@ -1,13 +1,15 @@
 //! Every kind of input gives what is in it: packed files in every encoding, directories, folders, the
 //! layout of mid-2026. And the same bytes come out whatever threads and memory there are.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use c1z::MemoryBudget;
 use c1z::envelope::{Existing, PayloadEncoding};
 use c1z::keyspace::{Family, MetadataKey};
 use c1z::ops::convert::{ConvertOptions, FileFormat, LossKind, convert};
+use c1z::ops::{Observer, Progress};
 use shingle::vfs::{Fs, MemFs};
 use testkit::golden::{Case, Format};
 
@@ -198,18 +200,39 @@ fn threads_and_memory_change_no_byte() {
     }
 }
 
+/// Remembers the names of temporary files that it has seen.
+#[derive(Default)]
+struct Lookout(MemFs, Mutex<BTreeSet<String>>);
+
+impl Observer for Lookout {
+    fn advanced(&self, _: &Progress) -> c1z::Result<()> {
+        let list = |folder: &str| self.0.list(Path::new(folder)).unwrap_or_default();
+        let folders = list("").into_iter().filter(|name| name.starts_with('.'));
+        self.1
+            .lock()
+            .unwrap()
+            .extend(folders.flat_map(|folder| list(&folder)));
+        Ok(())
+    }
+}
+
 #[test]
 fn a_v1_file_that_does_not_fit_memory_goes_by_way_of_a_temporary_file() {
-    // Twelve MiB of asset in a budget of sixteen.
-    let mem = with_input(&Case::named("big-asset"), "v1.c1z");
-    let small = ConvertOptions {
-        budget: MemoryBudget::new(16 << 20),
-        threads: 1,
-        ..options(&mem, FileFormat::V3)
-    };
-    convert("in", "small.c1z", &small).unwrap();
-    convert("in", "large.c1z", &options(&mem, FileFormat::V3)).unwrap();
-    assert!(mem.read("small.c1z").unwrap() == mem.read("large.c1z").unwrap());
-    let names = mem.list(Path::new("")).unwrap();
-    assert_eq!(names, ["in", "large.c1z", "small.c1z"]);
+    let mut written = Vec::new();
+    for (kib, spills) in [(256, true), (64 << 10, false)] {
+        let mem = with_input(&Case::named("big-asset"), "v1.c1z");
+        let lookout = Arc::new(Lookout(mem.clone(), Mutex::default()));
+        let options = ConvertOptions {
+            budget: MemoryBudget::new(kib << 10),
+            encoding: PayloadEncoding::Tar,
+            observer: lookout.clone(),
+            ..options(&mem, FileFormat::V3)
+        };
+        convert("in", "out.c1z", &options).unwrap();
+        let seen = lookout.1.lock().unwrap();
+        assert_eq!(seen.contains("database"), spills, "{kib} KiB: {seen:?}");
+        assert_eq!(mem.list(Path::new("")).unwrap(), ["in", "out.c1z"]);
+        written.push(mem.read("out.c1z").unwrap());
+    }
+    assert!(written[0] == written[1]);
 }
