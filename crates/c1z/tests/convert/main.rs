@@ -1,6 +1,7 @@
 //! Converting between formats. Each module says its own contract.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a panic is how a test fails"

@@ -16,8 +16,13 @@ fn input_of(case: &Case) -> &'static str {
     }
 }
 
-/// Rows of the dump by table, and the statements of its schema.
-fn expected(case: &Case) -> (Vec<(String, SqliteRow)>, Vec<(String, String)>) {
+/// Rows with the names of their tables.
+type DumpRows = Vec<(String, SqliteRow)>;
+/// Statements with the names of what they make.
+type Statements = Vec<(String, String)>;
+
+/// What the dump of a case says.
+fn expected(case: &Case) -> (DumpRows, Statements) {
     let (mut rows, mut schema) = (Vec::new(), Vec::new());
     for line in case.sqlite_rows().unwrap() {
         match line {

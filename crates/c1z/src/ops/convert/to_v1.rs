@@ -13,6 +13,7 @@ use super::loss::{EXAMPLES_MAX, LossKind, LossReport};
 use super::select;
 use super::source::{Source, SourceRecord, SourceSync};
 use super::summary::SyncSummary;
+use crate::engine::types::SyncStats;
 use crate::keyspace::MetadataKey;
 use crate::ops::RecordKind;
 use crate::ops::build::v1::{V1Builder, V1Options, V1Row, V1Run};
@@ -261,7 +262,7 @@ fn note_sidecars(sync: &SourceSync, losses: &mut LossReport) {
     }
     let recorded = sync.run.stats.as_ref().filter(|_| sync.stored.is_some());
     if let Some(stats) = recorded {
-        let mut lifted = Default::default();
+        let mut lifted = SyncStats::default();
         token::lift_into(&sync.run.token, &mut lifted);
         if stats.ingest_quality.is_some() && stats.ingest_quality != lifted.ingest_quality {
             losses.add(LossKind::Statistics, || {

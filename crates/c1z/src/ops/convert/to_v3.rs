@@ -10,7 +10,7 @@ use super::select;
 use super::source::{SourceItem, SourceRecord, SourceSync};
 use super::summary::SyncSummary;
 use super::upgrade::Upgrade;
-use crate::engine::types::{SyncRun, SyncStats};
+use crate::engine::types::{SyncRun, SyncStats, Verification};
 use crate::envelope::Existing;
 use crate::ksuid::Ksuid;
 use crate::ops::build::{
@@ -32,7 +32,7 @@ pub(super) fn file(job: &mut Job<'_>) -> Result<Option<SyncSummary>> {
     let mut builder = V3Builder::new(job.output, &plan.build, &pack, finished)?
         .observed_by(Arc::clone(&job.options.observer));
     let asset_bytes = plan.fill(job, builder.sync())?;
-    let written = plan.run(&mut job.losses)?;
+    let written = plan.run(&mut job.losses);
     let run = written.as_ref().map(|run| plan.to_write(run));
     let (losses, allow) = (&mut job.losses, job.options.allow_loss);
     let summary = builder.finish_checked(run, |built| {
@@ -54,7 +54,7 @@ pub(super) fn directory(job: &mut Job<'_>) -> Result<Option<SyncSummary>> {
     let mut builder = SyncBuilder::new(Arc::clone(&fs), &made, &plan.build, finished)?
         .observed_by(Arc::clone(&job.options.observer));
     let asset_bytes = plan.fill(job, &mut builder)?;
-    let written = plan.run(&mut job.losses)?;
+    let written = plan.run(&mut job.losses);
     let run = written.as_ref().map(|run| plan.to_write(run));
     let built = builder.finish(run)?;
     note_merged(&built, &mut job.losses);
@@ -185,13 +185,11 @@ impl<'a> Plan<'a> {
     }
 
     /// The run to write.
-    fn run(&self, losses: &mut LossReport) -> Result<Option<SyncRun>> {
-        let Some(sync) = self.sync else {
-            return Ok(None);
-        };
+    fn run(&self, losses: &mut LossReport) -> Option<SyncRun> {
+        let sync = self.sync?;
         let mut run = sync.run.clone();
         if sync.stored.is_some() {
-            return Ok(Some(run));
+            return Some(run);
         }
         if self.leaves() {
             leave_behind(&mut run, losses);
@@ -199,7 +197,7 @@ impl<'a> Plan<'a> {
         if run.is_finished() {
             run.stats = Some(figures(&run));
         }
-        Ok(Some(run))
+        Some(run)
     }
 
     fn to_write<'r>(&'r self, run: &'r SyncRun) -> RunToWrite<'r> {
@@ -214,9 +212,9 @@ impl<'a> Plan<'a> {
 fn leave_behind(run: &mut SyncRun, losses: &mut LossReport) {
     let id = run.id.to_string();
     if !run.is_finished() {
-        if run.verification != Default::default() {
+        if run.verification != Verification::default() {
             losses.add(LossKind::Verification, || id);
-            run.verification = Default::default();
+            run.verification = Verification::default();
         }
         return;
     }

@@ -94,11 +94,12 @@ impl Upgrade {
         if again != told {
             let mut plain = told;
             plain.icon.clone_from(&again.icon);
-            if plain != again {
-                losses.add(LossKind::Fields, || name(row));
+            let kind = if plain == again {
+                LossKind::Embedded
             } else {
-                losses.add(LossKind::Embedded, || name(row));
-            }
+                LossKind::Fields
+            };
+            losses.add(kind, || name(row));
         }
         Ok(())
     }
@@ -112,11 +113,12 @@ impl Upgrade {
             let mut plain = told;
             plain.resource.clone_from(&again.resource);
             plain.grantable_to.clone_from(&again.grantable_to);
-            if plain == again {
-                losses.add(LossKind::Embedded, || name(row));
+            let kind = if plain == again {
+                LossKind::Embedded
             } else {
-                losses.add(LossKind::Fields, || name(row));
-            }
+                LossKind::Fields
+            };
+            losses.add(kind, || name(row));
         }
         Ok(())
     }
