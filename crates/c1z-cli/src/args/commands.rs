@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
+use crate::commands::{ConvertArgs, ExportC1zArgs, ToPebbleArgs};
+
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Counts of a sync, and how it ran
@@ -38,6 +40,10 @@ pub(crate) enum Command {
     /// The sync as a file for other programs
     #[command(subcommand)]
     Export(Export),
+    /// Syncs from one format into another
+    Convert(ConvertArgs),
+    /// One sync of a v1 file as a v3 file
+    ToPebble(ToPebbleArgs),
     /// The database inside the file, as it is
     #[command(hide = true)]
     DumpDb(ExportArgs),
@@ -236,6 +242,8 @@ pub(crate) enum Export {
     Xlsx(ExportArgs),
     /// Everything, a line a record; nothing is lost [default output: ./sync.ndjson]
     Ndjson(ExportArgs),
+    /// One finished sync as a file of its own, in the same format [default output: ./latest.c1z]
+    C1z(ExportC1zArgs),
 }
 
 #[derive(Clone, Debug, ClapArgs)]

@@ -1,5 +1,6 @@
 //! Watching an operation while it runs, and stopping it.
 
+use super::RecordKind;
 use crate::Result;
 
 /// What an operation is at.
@@ -8,6 +9,8 @@ use crate::Result;
 pub enum Step {
     /// Rows are read and handed to the writer.
     Rows,
+    /// Records of this kind are read and handed to the writer.
+    Records(RecordKind),
     /// Rows that came in no order are sorted and written.
     Sort,
     /// Indexes and digests are written.
