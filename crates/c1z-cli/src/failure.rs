@@ -11,6 +11,9 @@ use std::process::ExitCode;
 /// Exit code of a call that the flag parser refuses: `INVALID_ARGUMENT`.
 const USAGE: u8 = 3;
 
+/// Exit code of a well-formed no.
+const VERDICT_NO: u8 = 1;
+
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -18,6 +21,8 @@ pub(crate) enum Failure {
     Library(c1z::Error),
     /// Writing to standard output failed.
     Output(io::Error),
+    /// The answer is no; it was printed.
+    Verdict,
 }
 
 impl From<c1z::Error> for Failure {
@@ -37,6 +42,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Library(error) => f.write_str(&error.chain()),
             Self::Output(error) => write!(f, "cannot write to standard output: {error}"),
+            Self::Verdict => f.write_str("no"),
         }
     }
 }
@@ -45,6 +51,7 @@ impl fmt::Display for Failure {
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     match failure {
         Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Failure::Verdict => ExitCode::from(VERDICT_NO),
         Failure::Output(_) => {
             eprintln!("c1z: {failure}");
             ExitCode::from(c1z::ErrorKind::Io.exit_code())

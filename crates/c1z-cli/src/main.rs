@@ -9,6 +9,7 @@ mod commands;
 mod failure;
 mod file;
 mod output;
+mod progress;
 mod references;
 
 use std::process::ExitCode;

@@ -3,10 +3,12 @@
 mod entitlements;
 mod grants;
 mod inspect;
+mod repair;
 mod resource_types;
 mod resources;
 mod stats;
 mod syncs;
+mod verify;
 
 use std::io::{self, BufWriter, StdoutLock};
 
@@ -27,6 +29,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         Command::Entitlements(args) => entitlements::run(global, args),
         Command::Grants(args) => grants::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
+        Command::Verify(args) => verify::run(global, args),
+        Command::Repair(args) => repair::run(global, args),
     }
 }
 

@@ -1,0 +1,190 @@
+//! The check of a v1 file: the stream, and the SQLite database in it.
+//!
+//! The database is decoded into memory, or into a temporary file when half of the budget does not hold
+//! it: b-trees are read in the order of their keys, not of the file.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use shingle::vfs::{Fs, ReadFile, WriteFile};
+
+use super::finding::{Class, Finding, Place};
+use super::is_about_bytes;
+use super::options::{Depth, VerifyOptions};
+use super::report::Report;
+use crate::budget::MemoryBudget;
+use crate::envelope::V1File;
+use crate::ops::observe::{Observer, SharedMeter, Step};
+use crate::sqlite_file::{CheckOptions, CheckReport, Database, FindingKind};
+use crate::{Error, ErrorKind, Result};
+
+/// Findings after which the walk over pages stops: what one broken page entails is endless.
+const FINDINGS_MAX: usize = 10_000;
+
+/// Checks the file.
+pub(crate) fn check_file(
+    file: &V1File,
+    options: &VerifyOptions,
+    observer: &dyn Observer,
+) -> Result<Report> {
+    let mut report = Report::new(options.examples_max);
+    report.format = "v1";
+    if options.depth == Depth::Quick {
+        let declared = file.declared_len();
+        return found(declared.map(drop), &mut report).map(|_| report);
+    }
+    SharedMeter::start(observer, Step::Files)?;
+    let Some(database) = found(decode(file, options), &mut report)? else {
+        let detail = "the database does not decode: it was not checked";
+        report.add(Finding::new(Class::Unchecked, "database", Place::default(), detail));
+        return Ok(report);
+    };
+    report.checked.files = 1;
+    report.checked.bytes = database.len();
+    SharedMeter::start(observer, Step::Records)?;
+    let checked = Database::open(database.file())
+        .and_then(|open| {
+            let findings_max = FINDINGS_MAX;
+            open.check(CheckOptions { findings_max })
+        })
+        .map_err(Error::from);
+    match checked {
+        Ok(checked) => take(checked, &mut report),
+        Err(error) if is_about_bytes(&error) => {
+            let place = Place::default();
+            report.add(Finding::from_error(Class::Sqlite, "database", place, &error));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(report)
+}
+
+/// Turns damage of the stream into a finding.
+fn found<T>(result: Result<T>, report: &mut Report) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if is_about_bytes(&error) => {
+            let place = Place::default();
+            report.add(Finding::from_error(Class::Frame, "stream", place, &error));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn take(checked: CheckReport, report: &mut Report) {
+    report.checked.pages = u64::from(checked.pages);
+    report.checked.rows = checked.rows;
+    report.checked.index_rows = checked.entries;
+    for finding in checked.findings {
+        let (class, subject) = class_of(finding.kind);
+        let place = Place::default();
+        report.add(Finding::new(class, subject, place, finding.to_string()));
+    }
+    if checked.stopped {
+        let detail = format!("the walk stopped after {FINDINGS_MAX} findings");
+        report.add(Finding::new(Class::Unchecked, "pages", Place::default(), detail));
+    }
+    for (object, reason) in checked.opaque {
+        let detail = format!("`{object}`: only pages were checked: {reason}");
+        report.add(Finding::new(Class::Unchecked, "table", Place::default(), detail));
+    }
+    if checked.trailing_bytes > 0 {
+        let detail = format!("{} bytes behind the last page", checked.trailing_bytes);
+        report.add(Finding::new(Class::Stranger, "bytes", Place::default(), detail));
+    }
+}
+
+fn class_of(kind: FindingKind) -> (Class, &'static str) {
+    match kind {
+        FindingKind::RowWithoutEntry => (Class::IndexMissing, "sqlite-index"),
+        FindingKind::EntryWithoutRow => (Class::IndexOrphan, "sqlite-index"),
+        FindingKind::Duplicate => (Class::IndexWrong, "sqlite-index"),
+        FindingKind::Null => (Class::Record, "row"),
+        FindingKind::Order => (Class::Sqlite, "order"),
+        FindingKind::Freelist => (Class::Sqlite, "freelist"),
+        FindingKind::PointerMap => (Class::Sqlite, "pointer-map"),
+        FindingKind::Shared | FindingKind::Unused => (Class::Sqlite, "pages"),
+        _ => (Class::Sqlite, "page"),
+    }
+}
+
+/// A decoded database.
+enum Decoded {
+    Memory(Arc<dyn ReadFile>),
+    Disk(Arc<dyn ReadFile>, #[expect(dead_code, reason = "removed when dropped")] Temporary),
+}
+
+impl Decoded {
+    fn file(&self) -> Arc<dyn ReadFile> {
+        match self {
+            Self::Memory(file) | Self::Disk(file, _) => Arc::clone(file),
+        }
+    }
+
+    fn len(&self) -> u64 {
+        self.file().len()
+    }
+}
+
+fn decode(file: &V1File, options: &VerifyOptions) -> Result<Decoded> {
+    let memory = MemoryBudget::new(options.budget.limit() / 2);
+    match file.decode_to_memory(&memory) {
+        Ok(database) => return Ok(Decoded::Memory(Arc::new(database))),
+        // Either the memory is too small, and the disk will do, or a cap is exceeded, which the next
+        // try says again.
+        Err(error) if error.kind() == ErrorKind::ResourceExhausted => {}
+        Err(error) => return Err(error),
+    }
+    let (temporary, output) = Temporary::create(options)?;
+    let mut sink = Sink { output };
+    file.decode_into(&mut sink)?;
+    drop(sink);
+    let opened = options.fs.open(&temporary.path);
+    let opened = opened.map_err(|e| Error::io("open", &temporary.path, e))?;
+    Ok(Decoded::Disk(opened, temporary))
+}
+
+/// A temporary file; removed when dropped.
+struct Temporary {
+    fs: Arc<dyn Fs>,
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn create(options: &VerifyOptions) -> Result<(Self, Box<dyn WriteFile>)> {
+        let mut random = [0; 8];
+        let drawn = options.entropy.fill(&mut random);
+        drawn.map_err(|e| Error::io("draw a temporary name", &options.scratch, e))?;
+        let name = format!("c1z-verify-{:016x}.tmp", u64::from_be_bytes(random));
+        let path = options.scratch.join(name);
+        let output = options.fs.create_new(&path);
+        let output = output.map_err(|e| Error::io("create a temporary file", &path, e))?;
+        let fs = Arc::clone(&options.fs);
+        Ok((Self { fs, path }, output))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What a failing file system keeps is named as temporary and in nobody's way.
+        let _ = self.fs.remove_file(&self.path);
+    }
+}
+
+/// Writes to a file of the seam.
+struct Sink {
+    output: Box<dyn WriteFile>,
+}
+
+impl Write for Sink {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.output.write_all(buf)?;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
