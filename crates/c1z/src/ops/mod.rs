@@ -7,6 +7,7 @@
 pub mod build;
 mod observe;
 mod raw;
+pub mod repair;
 pub mod verify;
 
 pub use observe::{NoObserver, Observer, Progress, Step};

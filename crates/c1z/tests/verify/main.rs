@@ -9,3 +9,5 @@
 )]
 
 mod golden;
+mod support;
+mod truncation;

@@ -31,3 +31,6 @@ pub use manifest::manifest_of;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
 pub use sync::{BuiltSync, RunToWrite, SyncBuilder};
 pub use v3::{PackOptions, V3Builder, V3Summary, pack};
+
+pub(crate) use v3::check_output;
+pub(crate) use workspace::Workspace;

@@ -1,7 +1,5 @@
 //! The check of all records but grants, and of the rows that are no records.
 
-use c1z_proto::storage::v3::{EntitlementRecord, ResourceRecord, ResourceTypeRecord};
-
 use super::Task;
 use super::expected;
 use super::finding::{Class, Finding, Place};
@@ -13,8 +11,8 @@ use super::sums::Sums;
 use crate::Result;
 use crate::engine::types::SyncStats;
 use crate::keyspace::{Deriver, Family, IndexSet, Key, KeyRange, MetadataKey};
-use crate::ops::RecordKind;
-use crate::record::{AssetView, SessionView, message, primary_key_into, stats};
+use crate::ops::{RecordKind, StoredRecord};
+use crate::record::{SessionView, primary_key_into, stats};
 
 /// What came of it.
 pub(crate) struct Records {
@@ -90,7 +88,10 @@ impl Checker {
         let subject = kind.as_str();
         let judged = match Key::parse(key) {
             Err(error) => Err((Class::Key, error)),
-            Ok(_) => decode(kind, value).map_err(|error| (Class::Record, error)),
+            Ok(_) => {
+                let record = StoredRecord { kind, key, value };
+                record.decode().map_err(|error| (Class::Record, error))
+            }
         };
         let judged = judged.and_then(|()| {
             self.key.clear();
@@ -181,23 +182,6 @@ impl Checker {
         };
         let place = Place::key(key);
         self.out.report.add(Finding::new(Class::Stranger, subject, place, detail));
-    }
-}
-
-fn decode(kind: RecordKind, value: &[u8]) -> Result<()> {
-    match kind {
-        RecordKind::ResourceType => {
-            message::decode::<ResourceTypeRecord>("resource type record", value).map(drop)
-        }
-        RecordKind::Resource => {
-            message::decode::<ResourceRecord>("resource record", value).map(drop)
-        }
-        RecordKind::Entitlement => {
-            message::decode::<EntitlementRecord>("entitlement record", value).map(drop)
-        }
-        RecordKind::Asset => AssetView::parse(value).map(drop),
-        // Grants have a check of their own.
-        RecordKind::Grant => Ok(()),
     }
 }
 
