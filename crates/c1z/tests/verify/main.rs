@@ -5,9 +5,12 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     reason = "a test that meets unexpected data must stop, and says what it counted"
 )]
 
+mod flips;
 mod golden;
+mod planted;
 mod support;
 mod truncation;
