@@ -7,22 +7,25 @@ use c1z::keyspace::Key;
 use c1z::ops::repair::{Loss, RepairOptions, RepairReport, RunSource, repair};
 use serde_json::{Value, json};
 
-use super::stdout;
+use super::refuse_csv;
 use crate::args::{Format, Global, RepairArgs};
 use crate::failure::{Failure, warn};
-use crate::progress::Terminal;
+use crate::file;
+use crate::output::{Progress, Watch, data, printable, stdout};
 
 pub(crate) fn run(global: &Global, args: &RepairArgs) -> Result<(), Failure> {
-    let options = RepairOptions::default();
-    let observer = Arc::new(Terminal::new());
+    refuse_csv(global, "a repair")?;
+    let mut options = RepairOptions::default();
+    options.opening.variables = file::variables(&global.limits);
+    let observer = Arc::new(Watch::new(Progress::new("rows", global.quiet)));
     let report = repair(&args.input, &args.output, &options, observer)?;
     for warning in &report.warnings {
         warn(warning);
     }
     match global.format {
         Format::Console => print(args, &report),
-        Format::Json | Format::Ndjson => {
-            let mut out = stdout();
+        Format::Json | Format::Ndjson | Format::Csv => {
+            let mut out = data();
             writeln!(out, "{}", document(args, &report))?;
             Ok(out.flush()?)
         }
@@ -47,10 +50,10 @@ fn print(args: &RepairArgs, report: &RepairReport) -> Result<(), Failure> {
         }
     }
     for example in &report.dropped_examples {
-        writeln!(out, "    - {example}")?;
+        writeln!(out, "    - {}", printable(example))?;
     }
     for loss in &report.losses {
-        writeln!(out, "  lost: {}", line(loss))?;
+        writeln!(out, "  lost: {}", printable(&line(loss)))?;
     }
     Ok(out.flush()?)
 }

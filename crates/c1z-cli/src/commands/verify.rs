@@ -4,15 +4,23 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use c1z::ops::verify::{Depth, Finding, Group, Report, Severity, VerifyOptions, verify};
+use c1z::MemoryBudget;
 use serde_json::{Map, Value, json};
 
-use super::stdout;
+use super::refuse_csv;
 use crate::args::{Format, Global, VerifyArgs};
-use crate::failure::Failure;
-use crate::progress::Terminal;
+use crate::failure::{Failure, Verdict};
+use crate::file;
+use crate::output::{Progress, Watch, data, printable, stdout};
 
-pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<(), Failure> {
+/// The most memory that a check takes, bytes; more makes it no faster.
+const MEMORY_MAX: u64 = 96 << 20;
+
+pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<Verdict, Failure> {
+    refuse_csv(global, "a check")?;
     let options = VerifyOptions {
+        budget: MemoryBudget::new(global.limits.memory.min(MEMORY_MAX)),
+        variables: file::variables(&global.limits),
         depth: if args.quick { Depth::Quick } else { Depth::Full },
         examples_max: args.examples,
         ..VerifyOptions::default()
@@ -24,20 +32,22 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<(), Failure> {
     let mut documents = Vec::new();
     let mut is_clean = true;
     for path in files {
-        let report = verify(path, &options, &Terminal::new())?;
+        let watch = Watch::new(Progress::new("rows checked", global.quiet));
+        let report = verify(path, &options, &watch)?;
+        drop(watch);
         is_clean &= report.is_clean();
         match global.format {
             Format::Console => print(path, &report)?,
             Format::Ndjson => print_lines(path, &report)?,
-            Format::Json => documents.push(document(path, &report)),
+            Format::Json | Format::Csv => documents.push(document(path, &report)),
         }
     }
     if global.format == Format::Json {
-        let mut out = stdout();
+        let mut out = data();
         writeln!(out, "{}", json!({ "files": documents }))?;
         out.flush()?;
     }
-    if is_clean { Ok(()) } else { Err(Failure::Verdict) }
+    Ok(if is_clean { Verdict::Yes } else { Verdict::No })
 }
 
 fn print(path: &Path, report: &Report) -> Result<(), Failure> {
@@ -79,7 +89,7 @@ fn print_group(out: &mut impl Write, group: &Group) -> Result<(), Failure> {
     let (severity, count) = (class.severity(), group.count);
     writeln!(out, "  {severity}: {class} ({subject}): {count}")?;
     for finding in &group.examples {
-        writeln!(out, "    - {}", line(finding))?;
+        writeln!(out, "    - {}", printable(&line(finding)))?;
     }
     let more = group.count - group.examples.len() as u64;
     if more > 0 {
@@ -106,7 +116,7 @@ fn line(finding: &Finding) -> String {
 }
 
 fn print_lines(path: &Path, report: &Report) -> Result<(), Failure> {
-    let mut out = stdout();
+    let mut out = data();
     let path = path.display().to_string();
     for group in report.groups() {
         let mut object = Map::from_iter([("type".to_owned(), json!("finding"))]);

@@ -13,6 +13,7 @@ pub(crate) mod pebble;
 pub mod reader;
 pub(crate) mod source;
 pub mod types;
+pub(crate) mod v1;
 pub mod writer;
 
 pub use filter::{EntitlementFilter, Fallback, GrantFilter, ResourceFilter, Scope};

@@ -34,7 +34,10 @@ fn the_real_v3_file_has_the_rows_that_go_has() {
     let path = fixture(UPSTREAM_V3);
     let pairs = kv::load(&with_suffix(&path, ".kv.ndjson.gz")).unwrap();
     let store = c1z::open(&path).unwrap();
-    let mut scan = store.database().scan(Bounds::all(), ScanOptions::default());
+    let mut scan = store
+        .database()
+        .unwrap()
+        .scan(Bounds::all(), ScanOptions::default());
     for pair in &pairs {
         let row = scan.next().unwrap().expect("a row fewer than Go has");
         assert_eq!(row, (pair.key.as_slice(), pair.value.as_slice()));
@@ -56,13 +59,13 @@ struct Cost {
 }
 
 fn cost_of(store: &Store, filter: &GrantFilter) -> Cost {
-    let before = store.database().counters();
+    let before = store.database().unwrap().counters();
     let rows = store
         .reader()
         .stream_grants(&Scope::Default, filter)
         .unwrap();
     let returned = rows.fold(0, |count, row| row.map(|_| count + 1).unwrap());
-    let after = store.database().counters();
+    let after = store.database().unwrap().counters();
     let visited = after.entries - before.entries + after.gets - before.gets;
     Cost { visited, returned }
 }
@@ -148,11 +151,11 @@ fn a_page_at_depth_costs_what_the_first_page_costs() {
     let mut request = PageRequest::first(1_000);
     let mut costs = Vec::new();
     for _ in 0..400 {
-        let before = store.database().counters();
+        let before = store.database().unwrap().counters();
         let page = reader
             .list_grants(&Scope::Default, &GrantFilter::default(), &request)
             .unwrap();
-        let after = store.database().counters();
+        let after = store.database().unwrap().counters();
         costs.push(after.entries - before.entries);
         assert_eq!(page.rows.len(), 1_000);
         request.token = page.next_token;

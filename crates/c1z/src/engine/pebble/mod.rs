@@ -34,6 +34,8 @@ pub(crate) struct PebbleSource {
     kv: Arc<dyn Kv>,
     /// None: the database holds no sync run.
     sync: Option<Arc<Shared>>,
+    /// That run, or nothing.
+    runs: Arc<[SyncRun]>,
 }
 
 /// What all snapshots of the one sync share.
@@ -68,7 +70,14 @@ impl PebbleSource {
             stamp::Layout::ExternalId => legacy::rekey(kv.as_ref(), budget, &mut warnings)?,
         };
         let sync = Shared::open(&kv, &mut warnings)?.map(Arc::new);
-        Ok((Self { metadata, kv, sync }, warnings))
+        let runs = sync.iter().map(|sync| sync.run.clone()).collect();
+        let source = Self {
+            metadata,
+            kv,
+            sync,
+            runs,
+        };
+        Ok((source, warnings))
     }
 }
 
@@ -108,8 +117,8 @@ impl Source for PebbleSource {
         self.metadata.clone()
     }
 
-    fn sync_runs(&self) -> Result<Vec<SyncRun>> {
-        Ok(self.sync.iter().map(|sync| sync.run.clone()).collect())
+    fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
+        Ok(Arc::clone(&self.runs))
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {

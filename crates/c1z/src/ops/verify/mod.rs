@@ -104,7 +104,7 @@ fn check(path: &Path, options: &VerifyOptions, observer: &dyn Observer) -> Resul
     };
     match EnvelopeFile::open(options.fs.as_ref(), path, &opening) {
         Ok(EnvelopeFile::V3(file)) => v3::check_file(&file, options, observer),
-        Ok(EnvelopeFile::V1(file)) => v1::check_file(&file, options, observer),
+        Ok(EnvelopeFile::V1(file)) => v1::check_file(path, &file, options, observer),
         Err(error) if is_about_bytes(&error) => {
             let mut report = Report::new(options.examples_max);
             let place = Place::default();

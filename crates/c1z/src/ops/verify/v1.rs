@@ -1,13 +1,10 @@
 //! The check of a v1 file: the stream, and the SQLite database in it.
 //!
-//! The database is decoded into memory, or into a temporary file when half of the budget does not hold
+//! The database is decoded into memory, or into a nameless file when half of the budget does not hold
 //! it: b-trees are read in the order of their keys, not of the file.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
-
-use shingle::vfs::{Fs, ReadFile, WriteFile};
 
 use super::finding::{Class, Finding, Place};
 use super::is_about_bytes;
@@ -17,13 +14,16 @@ use crate::budget::MemoryBudget;
 use crate::envelope::V1File;
 use crate::ops::observe::{Observer, SharedMeter, Step};
 use crate::sqlite_file::{CheckOptions, CheckReport, Database, FindingKind};
-use crate::{Error, ErrorKind, Result};
+use crate::store::OpenOptions;
+use crate::unpack::unpack;
+use crate::{Error, Result};
 
 /// Findings after which the walk over pages stops: what one broken page entails is endless.
 const FINDINGS_MAX: usize = 10_000;
 
 /// Checks the file.
 pub(crate) fn check_file(
+    path: &Path,
     file: &V1File,
     options: &VerifyOptions,
     observer: &dyn Observer,
@@ -35,7 +35,15 @@ pub(crate) fn check_file(
         return found(declared.map(drop), &mut report).map(|_| report);
     }
     SharedMeter::start(observer, Step::Files)?;
-    let Some(database) = found(decode(file, options), &mut report)? else {
+    // Half of the budget is left for pages.
+    let opening = OpenOptions {
+        fs: Arc::clone(&options.fs),
+        budget: MemoryBudget::new(options.budget.limit() / 2),
+        scratch: Some(options.scratch.clone()),
+        ..OpenOptions::default()
+    };
+    let unpacked = unpack(path, file, &opening).map(|unpacked| unpacked.file);
+    let Some(database) = found(unpacked, &mut report)? else {
         let detail = "the database does not decode: it was not checked";
         report.add(Finding::new(Class::Unchecked, "database", Place::default(), detail));
         return Ok(report);
@@ -43,7 +51,7 @@ pub(crate) fn check_file(
     report.checked.files = 1;
     report.checked.bytes = database.len();
     SharedMeter::start(observer, Step::Records)?;
-    let checked = Database::open(database.file())
+    let checked = Database::open(database)
         .and_then(|open| {
             let findings_max = FINDINGS_MAX;
             open.check(CheckOptions { findings_max })
@@ -107,84 +115,5 @@ fn class_of(kind: FindingKind) -> (Class, &'static str) {
         FindingKind::PointerMap => (Class::Sqlite, "pointer-map"),
         FindingKind::Shared | FindingKind::Unused => (Class::Sqlite, "pages"),
         _ => (Class::Sqlite, "page"),
-    }
-}
-
-/// A decoded database.
-enum Decoded {
-    Memory(Arc<dyn ReadFile>),
-    Disk(Arc<dyn ReadFile>, #[expect(dead_code, reason = "removed when dropped")] Temporary),
-}
-
-impl Decoded {
-    fn file(&self) -> Arc<dyn ReadFile> {
-        match self {
-            Self::Memory(file) | Self::Disk(file, _) => Arc::clone(file),
-        }
-    }
-
-    fn len(&self) -> u64 {
-        self.file().len()
-    }
-}
-
-fn decode(file: &V1File, options: &VerifyOptions) -> Result<Decoded> {
-    let memory = MemoryBudget::new(options.budget.limit() / 2);
-    match file.decode_to_memory(&memory) {
-        Ok(database) => return Ok(Decoded::Memory(Arc::new(database))),
-        // Either the memory is too small, and the disk will do, or a cap is exceeded, which the next
-        // try says again.
-        Err(error) if error.kind() == ErrorKind::ResourceExhausted => {}
-        Err(error) => return Err(error),
-    }
-    let (temporary, output) = Temporary::create(options)?;
-    let mut sink = Sink { output };
-    file.decode_into(&mut sink)?;
-    drop(sink);
-    let opened = options.fs.open(&temporary.path);
-    let opened = opened.map_err(|e| Error::io("open", &temporary.path, e))?;
-    Ok(Decoded::Disk(opened, temporary))
-}
-
-/// A temporary file; removed when dropped.
-struct Temporary {
-    fs: Arc<dyn Fs>,
-    path: PathBuf,
-}
-
-impl Temporary {
-    fn create(options: &VerifyOptions) -> Result<(Self, Box<dyn WriteFile>)> {
-        let mut random = [0; 8];
-        let drawn = options.entropy.fill(&mut random);
-        drawn.map_err(|e| Error::io("draw a temporary name", &options.scratch, e))?;
-        let name = format!("c1z-verify-{:016x}.tmp", u64::from_be_bytes(random));
-        let path = options.scratch.join(name);
-        let output = options.fs.create_new(&path);
-        let output = output.map_err(|e| Error::io("create a temporary file", &path, e))?;
-        let fs = Arc::clone(&options.fs);
-        Ok((Self { fs, path }, output))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // What a failing file system keeps is named as temporary and in nobody's way.
-        let _ = self.fs.remove_file(&self.path);
-    }
-}
-
-/// Writes to a file of the seam.
-struct Sink {
-    output: Box<dyn WriteFile>,
-}
-
-impl Write for Sink {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.output.write_all(buf)?;
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
