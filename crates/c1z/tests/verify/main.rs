@@ -14,3 +14,4 @@ mod golden;
 mod planted;
 mod support;
 mod truncation;
+mod v1;

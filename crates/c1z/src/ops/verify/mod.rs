@@ -30,6 +30,7 @@ mod references;
 mod report;
 mod sums;
 mod v1;
+mod v1_rows;
 mod v3;
 
 use std::path::Path;

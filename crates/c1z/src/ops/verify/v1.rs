@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::finding::{Class, Finding, Place};
-use super::is_about_bytes;
+use super::{is_about_bytes, v1_rows};
 use super::options::{Depth, VerifyOptions};
 use super::report::Report;
 use crate::budget::MemoryBudget;
@@ -50,22 +50,20 @@ pub(crate) fn check_file(
     };
     report.checked.files = 1;
     report.checked.bytes = database.len();
-    SharedMeter::start(observer, Step::Records)?;
-    let checked = Database::open(database)
-        .and_then(|open| {
-            let findings_max = FINDINGS_MAX;
-            open.check(CheckOptions { findings_max })
-        })
-        .map_err(Error::from);
+    let meter = SharedMeter::start(observer, Step::Records)?;
+    let checked = Database::open(database).map_err(Error::from).and_then(|open| {
+        let findings_max = FINDINGS_MAX;
+        take(open.check(CheckOptions { findings_max })?, &mut report);
+        v1_rows::check(&open, &meter, &mut report)
+    });
     match checked {
-        Ok(checked) => take(checked, &mut report),
         Err(error) if is_about_bytes(&error) => {
             let place = Place::default();
             report.add(Finding::from_error(Class::Sqlite, "database", place, &error));
+            Ok(report)
         }
-        Err(error) => return Err(error),
+        checked => checked.map(|()| report),
     }
-    Ok(report)
 }
 
 /// Turns damage of the stream into a finding.
