@@ -13,7 +13,10 @@ use serde_json::Value;
 use testkit::golden::Case;
 
 fn c1z(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_c1z")).args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_c1z"))
+        .args(args)
+        .output()
+        .unwrap()
 }
 
 fn json(output: &Output) -> Value {
@@ -44,7 +47,10 @@ fn a_clean_file_exits_0_and_says_what_was_checked() {
         let file = &json(&output)["files"][0];
         assert_eq!(file["clean"], true);
         assert_eq!(file["format"], "v3");
-        assert_eq!(file["checked"]["rows"].as_u64() > Some(0), depth == "--full");
+        assert_eq!(
+            file["checked"]["rows"].as_u64() > Some(0),
+            depth == "--full"
+        );
     }
     let output = c1z(&["verify", &golden()]);
     let text = String::from_utf8(output.stdout).unwrap();
@@ -62,16 +68,27 @@ fn damage_exits_1_and_is_named() {
     let finding = &files["files"][1]["findings"][0];
     assert_eq!(finding["severity"], "damage");
     assert_eq!(finding["class"], "frame");
-    assert!(finding["examples"][0]["file"].as_str().unwrap().contains(".sst"));
+    assert!(
+        finding["examples"][0]["file"]
+            .as_str()
+            .unwrap()
+            .contains(".sst")
+    );
     assert!(finding["advice"].as_str().unwrap().contains("c1z repair"));
 
     let lines = c1z(&["verify", &path, "-o", "ndjson"]);
     let text = String::from_utf8(lines.stdout).unwrap();
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    assert_eq!((&last["type"], &last["clean"]), (&Value::from("end"), &Value::from(false)));
+    assert_eq!(
+        (&last["type"], &last["clean"]),
+        (&Value::from("end"), &Value::from(false))
+    );
 
     let text = String::from_utf8(c1z(&["verify", &path]).stdout).unwrap();
-    assert!(text.contains("NOT CLEAN") && text.contains("what to do:"), "{text}");
+    assert!(
+        text.contains("NOT CLEAN") && text.contains("what to do:"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -90,7 +107,10 @@ fn a_repair_writes_a_clean_file_and_never_over_another() {
     let before = std::fs::read(out).unwrap();
     assert_eq!(c1z(&["repair", &golden(), out]).status.code(), Some(6));
     assert_eq!(std::fs::read(out).unwrap(), before);
-    assert_eq!(c1z(&["repair", &golden(), &golden()]).status.code(), Some(6));
+    assert_eq!(
+        c1z(&["repair", &golden(), &golden()]).status.code(),
+        Some(6)
+    );
 }
 
 #[test]
@@ -99,5 +119,8 @@ fn what_is_no_file_of_ours_is_an_error_and_no_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text");
     std::fs::write(&path, "plain text").unwrap();
-    assert_eq!(c1z(&["verify", path.to_str().unwrap()]).status.code(), Some(3));
+    assert_eq!(
+        c1z(&["verify", path.to_str().unwrap()]).status.code(),
+        Some(3)
+    );
 }

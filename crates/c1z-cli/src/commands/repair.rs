@@ -44,7 +44,10 @@ fn print(args: &RepairArgs, report: &RepairReport) -> Result<(), Failure> {
         let of = recorded.map_or_else(String::new, |recorded| format!(" of {recorded}"));
         writeln!(out, "  {}: {saved}{of}", kind.as_str())?;
     }
-    for (count, what) in [(report.moved, "moved to their own key"), (report.dropped, "dropped")] {
+    for (count, what) in [
+        (report.moved, "moved to their own key"),
+        (report.dropped, "dropped"),
+    ] {
         if count > 0 {
             writeln!(out, "  {count} records {what}")?;
         }
@@ -67,12 +70,17 @@ fn line(loss: &Loss) -> String {
     };
     match (&loss.from, &loss.to) {
         (None, None) => format!("{kinds}: {}", loss.detail),
-        (from, to) => format!("{kinds}, from {} to {}: {}", end(from), end(to), loss.detail),
+        (from, to) => format!(
+            "{kinds}, from {} to {}: {}",
+            end(from),
+            end(to),
+            loss.detail
+        ),
     }
 }
 
 /// A key as people read it; index separators are no whole keys and are shown as bytes.
-fn end(key: &Option<Vec<u8>>) -> String {
+fn end(key: Option<&[u8]>) -> String {
     let Some(key) = key else {
         return "the end".to_owned();
     };
@@ -86,18 +94,18 @@ fn document(args: &RepairArgs, report: &RepairReport) -> Value {
     let kinds = report.by_kind().map(|(kind, saved, recorded)| {
         json!({ "kind": kind.as_str(), "saved": saved, "recorded": recorded })
     });
-    let hex = |key: &Option<Vec<u8>>| {
-        let bytes = key.as_ref()?.iter();
+    let hex = |key: Option<&[u8]>| {
+        let bytes = key?.iter();
         Some(bytes.fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
     };
     let losses = report.losses.iter().map(|loss| {
         let kinds: Vec<_> = loss.kinds.iter().map(|kind| kind.as_str()).collect();
         json!({
             "kinds": kinds,
-            "from": loss.from.as_ref().map(|_| end(&loss.from)),
-            "fromHex": hex(&loss.from),
-            "to": loss.to.as_ref().map(|_| end(&loss.to)),
-            "toHex": hex(&loss.to),
+            "from": loss.from.as_deref().map(|key| end(Some(key))),
+            "fromHex": hex(loss.from.as_deref()),
+            "to": loss.to.as_deref().map(|key| end(Some(key))),
+            "toHex": hex(loss.to.as_deref()),
             "detail": loss.detail,
         })
     });

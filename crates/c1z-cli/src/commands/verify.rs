@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use c1z::ops::verify::{Depth, Finding, Group, Report, Severity, VerifyOptions, verify};
 use c1z::MemoryBudget;
+use c1z::ops::verify::{Depth, Finding, Group, Report, Severity, VerifyOptions, verify};
 use serde_json::{Map, Value, json};
 
 use super::refuse_csv;
@@ -21,7 +21,11 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<Verdict, Failure
     let options = VerifyOptions {
         budget: MemoryBudget::new(global.limits.memory.min(MEMORY_MAX)),
         variables: file::variables(&global.limits),
-        depth: if args.quick { Depth::Quick } else { Depth::Full },
+        depth: if args.quick {
+            Depth::Quick
+        } else {
+            Depth::Full
+        },
         examples_max: args.examples,
         ..VerifyOptions::default()
     };
@@ -52,7 +56,11 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<Verdict, Failure
 
 fn print(path: &Path, report: &Report) -> Result<(), Failure> {
     let mut out = stdout();
-    let verdict = if report.is_clean() { "clean" } else { "NOT CLEAN" };
+    let verdict = if report.is_clean() {
+        "clean"
+    } else {
+        "NOT CLEAN"
+    };
     writeln!(
         out,
         "{}: {verdict} ({}): {} damage, {} inconsistencies, {} notices",
@@ -74,7 +82,9 @@ fn print(path: &Path, report: &Report) -> Result<(), Failure> {
         (checked.index_rows, "index rows"),
     ];
     let shown = counts.iter().filter(|(count, _)| *count > 0);
-    let shown: Vec<_> = shown.map(|(count, name)| format!("{count} {name}")).collect();
+    let shown: Vec<_> = shown
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
     if !shown.is_empty() {
         writeln!(out, "  checked: {}", shown.join(", "))?;
     }
@@ -134,7 +144,9 @@ fn print_lines(path: &Path, report: &Report) -> Result<(), Failure> {
 fn document(path: &Path, report: &Report) -> Value {
     let mut object = Map::from_iter([("path".to_owned(), json!(path.display().to_string()))]);
     object.extend(summary(report));
-    let groups = report.groups().map(|group| Value::Object(group_members(group)));
+    let groups = report
+        .groups()
+        .map(|group| Value::Object(group_members(group)));
     object.insert("findings".to_owned(), groups.collect());
     Value::Object(object)
 }
@@ -183,7 +195,9 @@ fn example(finding: &Finding) -> Value {
         ("key", place.readable_key().map(Value::from)),
         ("keyHex", place.hex_key().map(Value::from)),
     ];
-    let known = parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let known = parts
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     object.extend(known);
     Value::Object(object)
 }

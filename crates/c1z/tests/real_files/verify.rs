@@ -30,7 +30,13 @@ fn real_files_are_clean() {
         let peak = options.budget.peak() >> 20;
         println!("{name}: {:?}, budget peak {peak} MiB", report.checked);
         for group in report.groups() {
-            println!("  {} {} {}: {}", group.class.severity(), group.class, group.subject, group.count);
+            println!(
+                "  {} {} {}: {}",
+                group.class.severity(),
+                group.class,
+                group.subject,
+                group.count
+            );
         }
         let faults = report.count(Severity::Damage) + report.count(Severity::Inconsistency);
         assert_eq!(faults, 0, "{name}");
@@ -58,7 +64,10 @@ fn mend(bytes: &[u8]) -> Option<RepairReport> {
 #[test]
 fn cut_files_give_what_stands_before_the_cut() {
     for (name, step) in [
-        ("upstream/sync.36zGvJw3uxU1QMJKU2yPVQ1hBOC.unexpanded.pebble.c1z", 1),
+        (
+            "upstream/sync.36zGvJw3uxU1QMJKU2yPVQ1hBOC.unexpanded.pebble.c1z",
+            1,
+        ),
         ("large/v3-100k.c1z", 5),
     ] {
         let bytes = std::fs::read(fixture(name)).unwrap();

@@ -26,7 +26,11 @@ fn indexed_parts(bytes: &[u8]) -> Parts {
     };
     let frames = file.frames();
     let first = frames.iter().map(|frame| frame.offset).min().unwrap();
-    let end = frames.iter().map(|frame| frame.offset + frame.compressed_len).max().unwrap();
+    let end = frames
+        .iter()
+        .map(|frame| frame.offset + frame.compressed_len)
+        .max()
+        .unwrap();
     let at = |offset: u64| usize::try_from(offset).unwrap();
     vec![
         (0, "magic and length"),
@@ -71,7 +75,11 @@ fn tar_parts(bytes: &[u8]) -> Parts {
 }
 
 /// Turns a bit of every `step`-th byte over; found and tried by part, and the places that were missed.
-fn flip(bytes: &[u8], parts: &Parts, step: usize) -> (BTreeMap<&'static str, (u32, u32)>, Vec<usize>) {
+fn flip(
+    bytes: &[u8],
+    parts: &Parts,
+    step: usize,
+) -> (BTreeMap<&'static str, (u32, u32)>, Vec<usize>) {
     let mut shares: BTreeMap<&'static str, (u32, u32)> = BTreeMap::new();
     let mut missed = Vec::new();
     let mut damaged = bytes.to_vec();
@@ -79,7 +87,9 @@ fn flip(bytes: &[u8], parts: &Parts, step: usize) -> (BTreeMap<&'static str, (u3
         let bit = 1 << (at / step % 8);
         damaged[at] ^= bit;
         let found = match check(&damaged) {
-            Ok(report) => report.count(Severity::Damage) + report.count(Severity::Inconsistency) > 0,
+            Ok(report) => {
+                report.count(Severity::Damage) + report.count(Severity::Inconsistency) > 0
+            }
             Err(_) => true,
         };
         damaged[at] ^= bit;
@@ -107,7 +117,10 @@ fn files_of(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
         panic!("a v1 file");
     };
     let payload = file.payload().unwrap();
-    let names: Vec<_> = payload.files().map(|(name, len)| (name.to_owned(), len)).collect();
+    let names: Vec<_> = payload
+        .files()
+        .map(|(name, len)| (name.to_owned(), len))
+        .collect();
     let read = |(name, len): (String, u64)| {
         let file = shingle::vfs::Fs::open(&*payload, Path::new(&name)).unwrap();
         let mut bytes = vec![0; usize::try_from(len).unwrap()];

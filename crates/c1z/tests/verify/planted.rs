@@ -128,7 +128,13 @@ fn an_index_that_is_gone_is_counted_and_shown_in_part() {
     assert_eq!(count, grants as u64);
     let group = report.group(Class::IndexMissing, "by-principal").unwrap();
     assert_eq!(group.examples.len(), 10);
-    assert!(group.examples[0].place.readable_key().unwrap().starts_with("by-principal "));
+    assert!(
+        group.examples[0]
+            .place
+            .readable_key()
+            .unwrap()
+            .starts_with("by-principal ")
+    );
 }
 
 #[test]
@@ -136,7 +142,8 @@ fn digests_in_part_are_judged_as_far_as_they_go() {
     let mut rows = golden("realistic");
     rows.remove(&digest::global_root_key());
     let root = |key: &[u8]| {
-        GrantKey::parse(key).map(|grant| (digest::root_key(grant.partition), grant.partition.to_vec()))
+        GrantKey::parse(key)
+            .map(|grant| (digest::root_key(grant.partition), grant.partition.to_vec()))
     };
     let (grant, _) = first_of(&rows, Family::Grant);
     let (node, partition) = root(&grant).unwrap();
@@ -148,9 +155,16 @@ fn digests_in_part_are_judged_as_far_as_they_go() {
     assert_eq!(faults(&report), []);
     assert!(report.group(Class::Absent, "digest-root").is_some());
     // A root that is there must be right.
-    let other = rows.keys().find(|key| Family::of(key) == Some(Family::DigestNode)).unwrap().clone();
+    let other = rows
+        .keys()
+        .find(|key| Family::of(key) == Some(Family::DigestNode))
+        .unwrap()
+        .clone();
     rows.get_mut(&other).unwrap()[16] ^= 1;
-    assert_eq!(only(&check_rows(&rows), Class::IndexWrong, "digest-node"), (1, other));
+    assert_eq!(
+        only(&check_rows(&rows), Class::IndexWrong, "digest-node"),
+        (1, other)
+    );
 }
 
 #[test]
@@ -161,18 +175,27 @@ fn wrong_statistics_and_roots_are_found() {
     counts.resources += 1;
     let mut planted = rows.clone();
     planted.insert(key.clone(), stats::encode(&counts, &of).unwrap());
-    assert_eq!(only(&check_rows(&planted), Class::Stats, "counts"), (1, key.clone()));
+    assert_eq!(
+        only(&check_rows(&planted), Class::Stats, "counts"),
+        (1, key.clone())
+    );
 
     counts.resources -= 1;
     counts.grants += 1;
     planted.insert(key, stats::encode(&counts, &of).unwrap());
     let found = faults(&check_rows(&planted));
-    assert_eq!(found, [(Class::Stats, "counts", 1), (Class::Stats, "grants", 1)]);
+    assert_eq!(
+        found,
+        [(Class::Stats, "counts", 1), (Class::Stats, "grants", 1)]
+    );
 
     let mut planted = rows;
     let root = digest::global_root_key();
     planted.get_mut(&root).unwrap()[15] ^= 0x80;
-    assert_eq!(only(&check_rows(&planted), Class::IndexWrong, "digest-node"), (1, root));
+    assert_eq!(
+        only(&check_rows(&planted), Class::IndexWrong, "digest-node"),
+        (1, root)
+    );
 }
 
 #[test]
@@ -210,7 +233,11 @@ fn a_record_under_another_key_is_found() {
     let mut planted = rows;
     planted.insert(b"\x03\x04\0group\0eng".to_vec(), b"".to_vec());
     let report = check_rows(&planted);
-    assert!(report.group(Class::Key, "grant").is_some(), "{:?}", faults(&report));
+    assert!(
+        report.group(Class::Key, "grant").is_some(),
+        "{:?}",
+        faults(&report)
+    );
 }
 
 #[test]
@@ -250,7 +277,11 @@ fn markers_stamps_and_runs_are_judged() {
     let found = plant(&|rows| drop(rows.remove(Family::SyncRun.header())));
     assert_eq!(found, [(Class::SyncRun, "absent", 1)]);
     let found = with_run(&|run| run.ended_at = Some(Timestamp::default()));
-    assert_eq!(found, [], "an end before the start is a notice: Go's compaction writes it");
+    assert_eq!(
+        found,
+        [],
+        "an end before the start is a notice: Go's compaction writes it"
+    );
 }
 
 #[test]
@@ -271,7 +302,11 @@ fn references_to_what_is_not_there_are_counted() {
         assert!(group.examples.len() <= 10);
     }
     for (family, target, name) in [
-        (Family::Entitlement, Family::Resource, "entitlement-resource"),
+        (
+            Family::Entitlement,
+            Family::Resource,
+            "entitlement-resource",
+        ),
         (Family::Resource, Family::ResourceType, "resource-type"),
     ] {
         let mut planted = rows.clone();
@@ -285,7 +320,10 @@ fn references_to_what_is_not_there_are_counted() {
     planted.retain(|key, _| Family::of(key) != Some(Family::Resource));
     let report = check_rows(&planted);
     let parents = report.group(Class::Reference, "resource-parent").unwrap();
-    assert_eq!(parents.count, count_of(&rows, Family::ResourceByParent) as u64);
+    assert_eq!(
+        parents.count,
+        count_of(&rows, Family::ResourceByParent) as u64
+    );
     // A sync that names a parent: `old-schema-2025` in the golden files.
 }
 
@@ -324,13 +362,18 @@ fn bounds_that_do_not_hold_are_found() {
     };
     assert_eq!(found(&|_| {}), []);
     for (what, change) in [
-        ("smallest", &(|meta: &mut TableMeta| meta.smallest.user.push(0)) as &dyn Fn(&mut TableMeta)),
+        (
+            "smallest",
+            &(|meta: &mut TableMeta| meta.smallest.user.push(0)) as &dyn Fn(&mut TableMeta),
+        ),
         ("largest", &|meta: &mut TableMeta| {
             meta.largest.user.pop();
         }),
     ] {
         let found = found(change);
-        let bounds = found.iter().find(|(class, ..)| *class == Class::TableBounds);
+        let bounds = found
+            .iter()
+            .find(|(class, ..)| *class == Class::TableBounds);
         assert!(bounds.is_some(), "{what}: {found:?}");
     }
     // A synthetic sequence number is what all entries take, so bounds of it cannot be wrong alone;
@@ -352,7 +395,10 @@ fn bounds_that_do_not_hold_are_found() {
 fn a_missing_table_is_damage_and_the_rest_is_checked() {
     let fs = database(&golden("realistic"));
     let names = fs.list(Path::new("db")).unwrap();
-    let table = names.iter().find(|name| name.ends_with(".sst")).unwrap();
+    let table = names
+        .iter()
+        .find(|name| matches!(FileName::parse(name), FileName::Table(_)))
+        .unwrap();
     fs.remove_file(&Path::new("db").join(table)).unwrap();
     let report = full(&fs, "db");
     assert_eq!(only(&report, Class::Database, "database").0, 1);

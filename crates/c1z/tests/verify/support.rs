@@ -52,7 +52,9 @@ pub(crate) fn faults(report: &Report) -> Vec<(Class, &'static str, u64)> {
     let faults = report
         .groups()
         .filter(|group| group.class.severity() != Severity::Notice);
-    faults.map(|group| (group.class, group.subject, group.count)).collect()
+    faults
+        .map(|group| (group.class, group.subject, group.count))
+        .collect()
 }
 
 /// Repairs `in.c1z` to `out.c1z`.
@@ -95,10 +97,14 @@ pub(crate) fn records(rows: &Rows) -> Rows {
     let records = rows
         .iter()
         .filter(|(key, value)| StoredRecord::of_row(key, value).is_some());
-    records.map(|(key, value)| (key.clone(), value.clone())).collect()
+    records
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// How many rows of `family` there are.
 pub(crate) fn count_of(rows: &Rows, family: Family) -> usize {
-    rows.keys().filter(|key| Family::of(key) == Some(family)).count()
+    rows.keys()
+        .filter(|key| Family::of(key) == Some(family))
+        .count()
 }

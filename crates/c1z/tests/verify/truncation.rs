@@ -42,7 +42,10 @@ fn cut_to(bytes: &[u8], whole: &Rows, percent: usize) -> Cut {
         .count();
     let returned = found.len() - saved;
     let warned = report.warnings.iter().any(|text| text.contains("MANIFEST"));
-    assert!(returned == 0 || warned, "{percent} %: {returned} returned silently");
+    assert!(
+        returned == 0 || warned,
+        "{percent} %: {returned} returned silently"
+    );
     let is_complete = report.is_complete;
     let is_whole = saved == whole.len() && returned == 0;
     assert_eq!(is_complete, is_whole, "{percent} %: {report:?}");
@@ -61,7 +64,9 @@ fn exists(fs: &Arc<dyn Fs>, path: &str) -> bool {
 /// Cuts a file at every hundredth, prints the shares and returns them.
 pub(crate) fn shares(label: &str, bytes: &[u8]) -> Vec<usize> {
     let whole = records(&rows_of(&holding(bytes), "in.c1z"));
-    let cut: Vec<_> = (1..=100).map(|percent| cut_to(bytes, &whole, percent)).collect();
+    let cut: Vec<_> = (1..=100)
+        .map(|percent| cut_to(bytes, &whole, percent))
+        .collect();
     let shares: Vec<_> = cut.iter().map(|cut| cut.share).collect();
     let returned = cut.iter().map(|cut| cut.returned).max().unwrap();
     println!(

@@ -95,7 +95,9 @@ fn a_flipped_bit_of_the_database_is_found_where_something_says_otherwise() {
 fn replace(database: &mut [u8], from: &str, to: &str, start: usize) -> usize {
     assert_eq!(from.len(), to.len());
     let tail = &database[start..];
-    let at = tail.windows(from.len()).position(|bytes| bytes == from.as_bytes());
+    let at = tail
+        .windows(from.len())
+        .position(|bytes| bytes == from.as_bytes());
     let at = start + at.unwrap_or_else(|| panic!("no `{from}` from {start} on"));
     database[at..at + to.len()].copy_from_slice(to.as_bytes());
     at
@@ -108,21 +110,36 @@ fn columns_indexes_and_messages_are_compared() {
     assert_eq!(faults(&check(&wrap_v1(whole.clone())).unwrap()), []);
     // An id stands in a column, in the message of its row, and in the entries of indexes. Whichever of
     // them is changed disagrees with the others.
-    let grants = reader(&bytes).reader().stream_grants(&Scope::Default, &GrantFilter::default());
+    let grants = reader(&bytes)
+        .reader()
+        .stream_grants(&Scope::Default, &GrantFilter::default());
     let id = grants.unwrap().next().unwrap().unwrap().grant.id;
     let mut other = id.clone();
     other.replace_range(id.len() - 1.., "~");
     let (mut start, mut planted, mut unseen) = (0, 0, 0);
     let mut found = BTreeSet::new();
-    while whole[start..].windows(id.len()).any(|bytes| bytes == id.as_bytes()) {
+    while whole[start..]
+        .windows(id.len())
+        .any(|bytes| bytes == id.as_bytes())
+    {
         let mut damaged = whole.clone();
         let at = replace(&mut damaged, &id, &other, start);
         start = at + id.len();
         planted += 1;
         let report = check(&wrap_v1(damaged)).unwrap();
         let classes: Vec<_> = report.groups().map(|group| group.class).collect();
-        let expected = [Class::RecordKey, Class::IndexMissing, Class::IndexOrphan, Class::Sqlite];
-        found.extend(classes.iter().filter(|class| expected.contains(class)).copied());
+        let expected = [
+            Class::RecordKey,
+            Class::IndexMissing,
+            Class::IndexOrphan,
+            Class::Sqlite,
+        ];
+        found.extend(
+            classes
+                .iter()
+                .filter(|class| expected.contains(class))
+                .copied(),
+        );
         let is_found = classes.iter().any(|class| expected.contains(class));
         unseen += u32::from(!is_found);
     }
@@ -139,16 +156,25 @@ fn columns_indexes_and_messages_are_compared() {
 fn rows_of_a_sync_that_is_not_there_are_counted() {
     let bytes = golden("basic");
     let whole = unwrap_v1(&bytes);
-    let run = reader(&bytes).reader().latest_finished_sync(None).unwrap().unwrap();
+    let run = reader(&bytes)
+        .reader()
+        .latest_finished_sync(None)
+        .unwrap()
+        .unwrap();
     let id = run.id.as_str();
     let mut other = id.to_owned();
     other.replace_range(id.len() - 1.., "~");
     let (mut start, mut strangers) = (0, 0);
-    while whole[start..].windows(id.len()).any(|bytes| bytes == id.as_bytes()) {
+    while whole[start..]
+        .windows(id.len())
+        .any(|bytes| bytes == id.as_bytes())
+    {
         let mut damaged = whole.clone();
         start = replace(&mut damaged, id, &other, start) + id.len();
         let report = check(&wrap_v1(damaged)).unwrap();
-        strangers += report.group(Class::Stranger, "grant").map_or(0, |group| group.count);
+        strangers += report
+            .group(Class::Stranger, "grant")
+            .map_or(0, |group| group.count);
     }
     let grants = report_of_grants(&bytes);
     // Each grant once alone, and all of them when the run itself is renamed.
@@ -157,7 +183,9 @@ fn rows_of_a_sync_that_is_not_there_are_counted() {
 
 fn report_of_grants(bytes: &[u8]) -> u64 {
     let store = reader(bytes);
-    let rows = store.reader().stream_grants(&Scope::Default, &GrantFilter::default());
+    let rows = store
+        .reader()
+        .stream_grants(&Scope::Default, &GrantFilter::default());
     rows.unwrap().count() as u64
 }
 

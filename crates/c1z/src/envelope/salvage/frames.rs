@@ -144,7 +144,9 @@ fn attempt(
     let blocks = RangeReader::new(Arc::clone(source), frame.blocks_start..end, STEP_LEN);
     let has_last = count == frame.ends.len() && frame.end.is_some();
     let closing: &[u8] = if has_last { &[] } else { &LAST_BLOCK };
-    let input = Cursor::new(frame_header(frame)).chain(blocks).chain(closing);
+    let input = Cursor::new(frame_header(frame))
+        .chain(blocks)
+        .chain(closing);
     let mut decoder = Decoder::single(input).window_limit(window_max);
     let mut buf = vec![0; DECODED_LEN];
     let mut position = 0;

@@ -13,6 +13,8 @@ use crate::Result;
 
 /// Bytes copied at a time.
 const COPY_LEN: usize = 64 << 10;
+/// Where a compressed archive is decoded to.
+const WHOLE: &str = "archive.tar";
 /// Headers stand at multiples of this.
 const BLOCK_LEN: u64 = 512;
 
@@ -55,10 +57,12 @@ pub(super) fn salvage_compressed(
     losses: &mut Losses,
 ) -> Result<()> {
     let Some(frame) = frames::walk(source, range.start..range.end)? else {
-        losses.bytes("the payload does not begin with a frame", range.start..range.end);
+        losses.bytes(
+            "the payload does not begin with a frame",
+            range.start..range.end,
+        );
         return Ok(());
     };
-    const WHOLE: &str = "archive.tar";
     let mut whole = folder.create(WHOLE)?;
     let decoded = frames::decode(source, &frame, window_max, &mut |bytes| whole.write(bytes))?;
     let path = folder.dir.join(WHOLE);
@@ -72,7 +76,10 @@ pub(super) fn salvage_compressed(
     };
     salvage_plain(&archive, inner, folder, losses)?;
     if !decoded.is_whole {
-        losses.bytes("the frame does not decode to its end", range.start..range.end);
+        losses.bytes(
+            "the frame does not decode to its end",
+            range.start..range.end,
+        );
     }
     let removed = folder.fs.remove_file(&path);
     removed.map_err(|e| crate::Error::io("remove a temporary file", &path, e))

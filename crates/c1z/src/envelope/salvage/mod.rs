@@ -29,8 +29,8 @@ use super::open::{OpenOptions, read_footer};
 use super::source::Source;
 use crate::{Error, Result};
 
-pub use output::SalvagedFile;
 use output::Folder;
+pub use output::SalvagedFile;
 
 /// A part of the envelope.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,8 @@ pub(super) struct Losses(Vec<String>);
 
 impl Losses {
     fn bytes(&mut self, what: &str, range: std::ops::Range<u64>) {
-        self.0.push(format!("{what}: bytes {} to {}", range.start, range.end));
+        self.0
+            .push(format!("{what}: bytes {} to {}", range.start, range.end));
     }
 }
 
@@ -169,12 +170,17 @@ fn salvage_entry(
         let left = raw_end.saturating_sub(file.len);
         let mut written = 0;
         let decoded = match &walked {
-            Some(frame) => Some(frames::decode(source, frame, limits.window_max, &mut |bytes| {
-                let room = usize::try_from(left - written).unwrap_or(bytes.len());
-                let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-                written += bytes.len() as u64;
-                file.write(bytes)
-            })?),
+            Some(frame) => Some(frames::decode(
+                source,
+                frame,
+                limits.window_max,
+                &mut |bytes| {
+                    let room = usize::try_from(left - written).unwrap_or(bytes.len());
+                    let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+                    written += bytes.len() as u64;
+                    file.write(bytes)
+                },
+            )?),
             None => None,
         };
         let frame_end = walked.and_then(|frame| frame.end);

@@ -39,7 +39,7 @@ pub(super) fn salvage(
             match frames::next_magic(source, at + 1..range.end)? {
                 Some(next) => {
                     losses.bytes("bytes between frames", at..next);
-                    parts.end(false)?;
+                    parts.end(false);
                     at = next;
                     continue;
                 }
@@ -55,7 +55,8 @@ pub(super) fn salvage(
         // The search above finds the next frame where this one does not say its end.
         at = frame.end.unwrap_or(at + 1);
     }
-    parts.end(false)
+    parts.end(false);
+    Ok(())
 }
 
 struct Parts<'a, 'f> {
@@ -106,34 +107,29 @@ impl Parts<'_, '_> {
         frame: &frames::WalkedFrame,
         window_max: u64,
     ) -> Result<Decoded> {
-        let mut part = match self.part.take() {
-            Some(part) => part,
-            None => {
-                self.number += 1;
-                Part {
-                    file: self.folder.create(&format!("{:06}.sst", self.number))?,
-                    front: Vec::new(),
-                    last: Vec::new(),
-                }
+        let mut part = if let Some(part) = self.part.take() {
+            part
+        } else {
+            self.number += 1;
+            Part {
+                file: self.folder.create(&format!("{:06}.sst", self.number))?,
+                front: Vec::new(),
+                last: Vec::new(),
             }
         };
         let decoded = frames::decode(source, frame, window_max, &mut |bytes| part.write(bytes))?;
         let ended = !decoded.is_whole || part.has_ended();
         self.part = Some(part);
         if ended {
-            self.end(decoded.is_whole)?;
+            self.end(decoded.is_whole);
         }
         Ok(decoded)
     }
 
-    fn end(&mut self, is_whole: bool) -> Result<()> {
-        let Some(part) = self.part.take() else {
-            return Ok(());
-        };
+    fn end(&mut self, is_whole: bool) {
         // What is no table says nothing without names.
-        if !part.is_other() {
+        if let Some(part) = self.part.take().filter(|part| !part.is_other()) {
             self.folder.close(part.file, is_whole);
         }
-        Ok(())
     }
 }

@@ -80,19 +80,19 @@ pub(super) fn gather(
 }
 
 /// The live tables, if the MANIFEST is whole and says so. One that is cut tells of an older state.
-fn version(
-    fs: &dyn Fs,
-    dir: &Path,
-    files: &[SalvagedFile],
-    out: &mut Gathered,
-) -> Option<Version> {
+fn version(fs: &dyn Fs, dir: &Path, files: &[SalvagedFile], out: &mut Gathered) -> Option<Version> {
     let markers = Markers::find(files.iter().map(|file| file.name.as_str()));
-    let marked = markers.and_then(|markers| markers.manifest()).ok().flatten();
+    let marked = markers
+        .and_then(|markers| markers.manifest())
+        .ok()
+        .flatten();
     let is_marked = |number| marked.is_none_or(|marked| marked == number);
-    let manifests = files.iter().filter_map(|file| match FileName::parse(&file.name) {
-        FileName::Manifest(number) if is_marked(number) => Some((number, file)),
-        _ => None,
-    });
+    let manifests = files
+        .iter()
+        .filter_map(|file| match FileName::parse(&file.name) {
+            FileName::Manifest(number) if is_marked(number) => Some((number, file)),
+            _ => None,
+        });
     // Without marker the newest is the best guess.
     let (_, file) = manifests.max_by_key(|(number, _)| *number)?;
     if !file.is_whole {
@@ -102,7 +102,8 @@ fn version(
     match manifest::replay(fs, &dir.join(&file.name)) {
         Ok(replayed) => Some(replayed.version),
         Err(error) => {
-            out.warnings.push(format!("the MANIFEST cannot be read: {}", error.chain()));
+            out.warnings
+                .push(format!("the MANIFEST cannot be read: {}", error.chain()));
             None
         }
     }
@@ -110,7 +111,10 @@ fn version(
 
 fn shown_by(version: &Version, number: FileNumber) -> Vec<Arc<TableMeta>> {
     let tables = version.tables().map(|(_, meta)| meta);
-    tables.filter(|meta| meta.file() == number).cloned().collect()
+    tables
+        .filter(|meta| meta.file() == number)
+        .cloned()
+        .collect()
 }
 
 struct Gatherer<'a> {
@@ -128,7 +132,9 @@ impl Gatherer<'_> {
             if !present.contains(&meta.file()) {
                 let detail = format!("table {} is missing", meta.file());
                 let (from, to) = (&meta.smallest.user, &meta.largest.user);
-                self.out.losses.extend(Loss::of_keys(Some(from), Some(to), detail));
+                self.out
+                    .losses
+                    .extend(Loss::of_keys(Some(from), Some(to), detail));
             }
         }
     }
@@ -147,8 +153,8 @@ impl Gatherer<'_> {
                 let (rows, meter) = (&mut *self.rows, &mut self.meter);
                 let mut stopped = None;
                 let survey = table.survey(&mut |key, trailer, value| {
-                    let taken = take(rows, number, shown, key, trailer, value)
-                        .and_then(|()| meter.row());
+                    let taken =
+                        take(rows, number, shown, key, trailer, value).and_then(|()| meter.row());
                     taken.map_err(|error| stop(&mut stopped, error))
                 });
                 let survey = pass_on(stopped, survey)?;
@@ -164,8 +170,8 @@ impl Gatherer<'_> {
                 let (rows, meter) = (&mut *self.rows, &mut self.meter);
                 let mut stopped = None;
                 let found = recover(&*file, &path, &mut |key, trailer, value| {
-                    let taken = take(rows, number, shown, key, trailer, value)
-                        .and_then(|()| meter.row());
+                    let taken =
+                        take(rows, number, shown, key, trailer, value).and_then(|()| meter.row());
                     taken.map_err(|error| stop(&mut stopped, error))
                 });
                 let found = pass_on(stopped, found)?;
@@ -184,7 +190,10 @@ impl Gatherer<'_> {
 
     fn lose(&mut self, name: &str, lost: Unreadable, shown: Option<&[Arc<TableMeta>]>) {
         let blocks = lost.blocks;
-        let detail = format!("`{name}`: {blocks} blocks cannot be read: {}", Error::from(lost.error));
+        let detail = format!(
+            "`{name}`: {blocks} blocks cannot be read: {}",
+            Error::from(lost.error)
+        );
         self.lose_keys(&detail, lost.from.as_deref(), lost.to.as_deref(), shown);
     }
 
@@ -204,7 +213,9 @@ impl Gatherer<'_> {
             let from = from.map_or(smallest, |from| from.max(smallest));
             let to = to.map_or(largest, |to| to.min(largest));
             if from <= to {
-                self.out.losses.extend(Loss::of_keys(Some(from), Some(to), detail));
+                self.out
+                    .losses
+                    .extend(Loss::of_keys(Some(from), Some(to), detail));
             }
         }
     }

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use shingle::bulk::{Duplicates, Scratch, SortOptions, Sorter};
 
-use super::build::{BuildOptions, PackOptions};
 use super::Observer;
+use super::build::{BuildOptions, PackOptions};
 use crate::envelope::{self, Format, SalvagedFile, salvage};
 use crate::{Error, ErrorKind, Result};
 

@@ -20,6 +20,9 @@ use crate::{Error, ErrorKind, Result};
 /// Dropped records that are shown.
 const EXAMPLES_MAX: usize = 10;
 
+/// Receives rows.
+type Each<'e> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'e;
+
 /// Rows of a database, and what is known about them.
 pub(super) struct Material {
     pub(super) rows: Sorted,
@@ -41,7 +44,7 @@ struct Found {
 
 impl Material {
     /// Calls `each` with every row that is not deleted, ascending.
-    fn walk(&self, each: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    fn walk(&self, each: &mut Each<'_>) -> Result<()> {
         let mut scan = self.rows.scan(Bounds::all());
         let mut newest = Newest::default();
         let mut key: Option<Vec<u8>> = None;
@@ -96,13 +99,13 @@ impl Material {
         let is_complete = self.is_complete(&found);
         self.warn(&found, &run, is_complete, run_source);
         run.stats.clone_from(&found.recorded);
-        if !is_complete {
-            run.ended_at = None;
-        } else {
+        if is_complete {
             // Counts and digest prove that no record stood there.
             let spared = std::mem::take(&mut self.gathered.losses);
             let spared = spared.into_iter().map(|loss| loss.detail);
             self.gathered.warnings.extend(spared);
+        } else {
+            run.ended_at = None;
         }
         let finished = run.is_finished();
         let mut builder = V3Builder::new(output, &options.build, &options.pack, finished)?;
@@ -167,7 +170,10 @@ impl Material {
         let Some(recorded) = &found.recorded else {
             return false;
         };
-        let root = self.manifest.as_ref().and_then(|m| m.grant_digest_root.as_option());
+        let root = self
+            .manifest
+            .as_ref()
+            .and_then(|m| m.grant_digest_root.as_option());
         let root = root.and_then(|root| Node::from_manifest(root).ok().flatten());
         // Without a digest grants of another version cannot be told from those that were lost.
         counts(recorded) == counts(&found.counted) && root == Some(found.root)

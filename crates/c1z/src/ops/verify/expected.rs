@@ -14,14 +14,24 @@ use crate::record::GrantView;
 /// Receives a row that records imply.
 pub(crate) type RowSink<'s> = dyn FnMut(Family, &[u8], &[u8]) -> Result<()> + 's;
 
+/// How far stored digests can be judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Digests {
+    /// There are none, or none that mean anything.
+    #[default]
+    Unknown,
+    /// Partitions that have a root are judged.
+    InPart,
+    /// The global root is there, so nothing may be missing.
+    Certified,
+}
+
 /// Which derived families can be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub(crate) by_principal: bool,
     pub(crate) hashes: bool,
-    pub(crate) digests: bool,
-    /// Whether the global root is there, which certifies that nothing else is missing.
-    pub(crate) certified: bool,
+    pub(crate) digests: Digests,
 }
 
 impl Scope {
@@ -31,7 +41,7 @@ impl Scope {
             Family::ResourceByParent | Family::GrantNeedsExpansion => true,
             Family::GrantByPrincipal => self.by_principal,
             Family::GrantHash => self.hashes,
-            Family::DigestNode => self.digests,
+            Family::DigestNode => self.digests != Digests::Unknown,
             _ => false,
         }
     }
@@ -134,7 +144,7 @@ impl Derive {
     }
 
     fn entitlement(&mut self, partition: &[u8], sink: &mut RowSink<'_>) -> Result<()> {
-        if !self.scope.digests {
+        if self.scope.digests == Digests::Unknown {
             return Ok(());
         }
         let mut nodes = |key: &[u8], value: &[u8]| sink(Family::DigestNode, key, value);
@@ -151,7 +161,7 @@ impl Derive {
             };
             sink(family, row, &[])
         })?;
-        if !self.scope.hashes && !self.scope.digests {
+        if !self.scope.hashes && self.scope.digests == Digests::Unknown {
             return Ok(());
         }
         let hashed = self.hasher.hash(key, value)?;
@@ -160,7 +170,7 @@ impl Derive {
             hashed.key_into(&mut self.key);
             sink(Family::GrantHash, &self.key, &hashed.value())?;
         }
-        if self.scope.digests {
+        if self.scope.digests != Digests::Unknown {
             let mut nodes = |key: &[u8], value: &[u8]| sink(Family::DigestNode, key, value);
             self.builder.grant(&hashed, &mut nodes)?;
         }
@@ -168,12 +178,12 @@ impl Derive {
     }
 
     fn finish(self, sink: &mut RowSink<'_>) -> Result<()> {
-        if !self.scope.digests {
+        if self.scope.digests == Digests::Unknown {
             return Ok(());
         }
         let mut nodes = |key: &[u8], value: &[u8]| sink(Family::DigestNode, key, value);
         let root = self.builder.finish(&mut nodes)?;
-        if self.scope.certified {
+        if self.scope.digests == Digests::Certified {
             nodes(&digest::global_root_key(), &root.encode())?;
         }
         Ok(())

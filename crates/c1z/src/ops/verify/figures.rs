@@ -2,7 +2,7 @@
 //! the manifest of the envelope repeats of them.
 
 use super::Task;
-use super::expected::Scope;
+use super::expected::{Digests, Scope};
 use super::finding::{Class, Finding, Place};
 use super::readable::Readable;
 use super::references;
@@ -43,7 +43,7 @@ pub(crate) fn read(
     reader.scope()?;
     reader.statistics()?;
     if let Some(manifest) = manifest.filter(|_| reader.figures.is_current) {
-        reader.manifest(manifest)?;
+        reader.manifest(manifest);
     }
     Ok((reader.report, reader.figures))
 }
@@ -72,7 +72,12 @@ impl Reader<'_> {
         let version_key = MetadataKey::KeyspaceVersion.to_vec();
         let format_key = MetadataKey::GrantIdFormat.to_vec();
         if self.readable.is_hole(&version_key) || self.readable.is_hole(&format_key) {
-            self.add(Class::Unchecked, "stamps", &version_key, "the stamps cannot be read");
+            self.add(
+                Class::Unchecked,
+                "stamps",
+                &version_key,
+                "the stamps cannot be read",
+            );
             self.figures.is_current = true;
             return Ok(());
         }
@@ -116,8 +121,12 @@ impl Reader<'_> {
             }
             Err(error) => {
                 let place = Place::key(&key);
-                self.report
-                    .add(Finding::from_error(Class::Record, "sync-run", place, &error));
+                self.report.add(Finding::from_error(
+                    Class::Record,
+                    "sync-run",
+                    place,
+                    &error,
+                ));
             }
         }
         Ok(())
@@ -125,7 +134,12 @@ impl Reader<'_> {
 
     fn no_run(&mut self, key: &[u8]) -> Result<()> {
         if self.has_rows()? {
-            self.add(Class::SyncRun, "absent", key, "there are rows, but no sync run");
+            self.add(
+                Class::SyncRun,
+                "absent",
+                key,
+                "there are rows, but no sync run",
+            );
         } else {
             self.add(Class::Absent, "sync", key, "the file holds no sync");
         }
@@ -140,11 +154,19 @@ impl Reader<'_> {
                 Class::SyncRun,
                 "id",
                 key,
-                format!("`{}` is no canonical KSUID; Go does not open the file", id.escape_debug()),
+                format!(
+                    "`{}` is no canonical KSUID; Go does not open the file",
+                    id.escape_debug()
+                ),
             ),
         }
         if let SyncType::Other(text) = &run.sync_type {
-            self.add(Class::SyncRun, "type", key, format!("unknown type `{text}`"));
+            self.add(
+                Class::SyncRun,
+                "type",
+                key,
+                format!("unknown type `{text}`"),
+            );
         }
         if run.started_at.is_none() {
             self.add(Class::SyncRun, "times", key, "no start");
@@ -185,31 +207,50 @@ impl Reader<'_> {
         let [index_pending, digests_pending] = marked;
         let root = self.readable.get(&digest::global_root_key())?;
         let lost = |family| self.readable.has_hole_in(family);
-        let digests_lost = lost(Family::DigestNode) || lost(Family::Grant) || lost(Family::Entitlement);
+        let digests_lost =
+            lost(Family::DigestNode) || lost(Family::Grant) || lost(Family::Entitlement);
         let any = |family: Family| self.readable.scan(&family.range()).advance();
         let (nodes, hashes) = (any(Family::DigestNode)?, any(Family::GrantHash)?);
+        let digests = match &root {
+            _ if digests_pending || digests_lost || !nodes => Digests::Unknown,
+            Some(_) => Digests::Certified,
+            None => Digests::InPart,
+        };
         self.figures.scope = Scope {
             by_principal: !index_pending,
             hashes: !digests_pending && (nodes || hashes),
-            digests: !digests_pending && nodes && !digests_lost,
-            certified: root.is_some(),
+            digests,
         };
         if let Some(value) = root.filter(|_| !digests_pending) {
             match Node::decode(&value) {
                 Ok(node) => self.figures.root = Some(node),
                 Err(error) => {
                     let place = Place::key(&digest::global_root_key());
-                    self.report
-                        .add(Finding::from_error(Class::Record, "digest-node", place, &error));
+                    self.report.add(Finding::from_error(
+                        Class::Record,
+                        "digest-node",
+                        place,
+                        &error,
+                    ));
                 }
             }
         } else if nodes && !digests_pending {
             let key = digest::global_root_key();
-            self.add(Class::Absent, "digest-root", &key, "digests are there in part");
+            self.add(
+                Class::Absent,
+                "digest-root",
+                &key,
+                "digests are there in part",
+            );
         }
         if !nodes && !digests_pending {
             let key = digest::global_root_key();
-            self.add(Class::Absent, "digests", &key, "no digests; readers compute them");
+            self.add(
+                Class::Absent,
+                "digests",
+                &key,
+                "no digests; readers compute them",
+            );
         }
         Ok(())
     }
@@ -217,9 +258,19 @@ impl Reader<'_> {
     fn marker(&mut self, key: &[u8], subject: &'static str) {
         let finished = self.figures.run.as_ref().is_some_and(SyncRun::is_finished);
         if finished {
-            self.add(Class::Marker, subject, key, "a finished sync still has the marker");
+            self.add(
+                Class::Marker,
+                subject,
+                key,
+                "a finished sync still has the marker",
+            );
         } else {
-            self.add(Class::Unfinished, subject, key, "known to be incomplete; not used");
+            self.add(
+                Class::Unfinished,
+                subject,
+                key,
+                "known to be incomplete; not used",
+            );
         }
     }
 
@@ -237,12 +288,16 @@ impl Reader<'_> {
                 self.figures.stats = Some(stats);
             }
             (Ok((of, _)), _) => {
-                let detail = format!("statistics of another sync `{}`; not used", of.escape_debug());
+                let detail = format!(
+                    "statistics of another sync `{}`; not used",
+                    of.escape_debug()
+                );
                 self.add(Class::Stranger, "stats", &key, detail);
             }
             (Err(error), _) => {
                 let place = Place::key(&key);
-                self.report.add(Finding::from_error(Class::Record, "stats", place, &error));
+                self.report
+                    .add(Finding::from_error(Class::Record, "stats", place, &error));
             }
         }
         let (stats, root) = (&self.figures.stats, &self.figures.root);
@@ -259,7 +314,7 @@ impl Reader<'_> {
     }
 
     /// What the manifest repeats.
-    fn manifest(&mut self, manifest: &Manifest) -> Result<()> {
+    fn manifest(&mut self, manifest: &Manifest) {
         let key = Key::SyncRun.to_vec();
         if manifest.sync_runs.len() > 1 {
             let detail = format!("{} sync runs, one at most", manifest.sync_runs.len());
@@ -272,7 +327,7 @@ impl Reader<'_> {
             self.repeated_run(&key, &said);
         }
         let Some(root) = manifest.grant_digest_root.as_option() else {
-            return Ok(());
+            return;
         };
         let key = digest::global_root_key();
         match Node::from_manifest(root) {
@@ -284,7 +339,6 @@ impl Reader<'_> {
             Ok(_) => {}
             Err(error) => self.add(Class::Manifest, "digest-root", &key, error.chain()),
         }
-        Ok(())
     }
 
     fn repeated_run(&mut self, key: &[u8], said: &SyncRun) {
@@ -294,15 +348,21 @@ impl Reader<'_> {
             Some(run) => {
                 let pairs = [
                     ("id", said.id.to_string(), run.id.to_string()),
-                    ("type", said.sync_type.to_string(), run.sync_type.to_string()),
+                    (
+                        "type",
+                        said.sync_type.to_string(),
+                        run.sync_type.to_string(),
+                    ),
                     ("parent", said.parent_id.clone(), run.parent_id.clone()),
                     ("start", shown(said.started_at), shown(run.started_at)),
                     ("end", shown(said.ended_at), shown(run.ended_at)),
                 ];
                 let differing = pairs.into_iter().filter(|(_, said, is)| said != is);
-                found.extend(differing.map(|(name, said, is)| {
-                    format!("{name}: manifest `{said}` database `{is}`")
-                }));
+                found.extend(
+                    differing.map(|(name, said, is)| {
+                        format!("{name}: manifest `{said}` database `{is}`")
+                    }),
+                );
             }
         }
         for detail in found {
@@ -317,7 +377,12 @@ impl Reader<'_> {
             } else {
                 format!("manifest against database: {}", differing.join(", "))
             };
-            self.add(Class::Manifest, "stats", &MetadataKey::Stats.to_vec(), detail);
+            self.add(
+                Class::Manifest,
+                "stats",
+                &MetadataKey::Stats.to_vec(),
+                detail,
+            );
         }
     }
 }

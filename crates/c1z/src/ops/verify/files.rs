@@ -44,9 +44,11 @@ pub(crate) fn check(
         options: &options,
     };
     let checker = &checker;
-    let jobs = names.iter().map(|name| -> Job<'_, Result<(Report, Vec<Hole>)>> {
-        Box::new(move || checker.file(name))
-    });
+    let jobs = names
+        .iter()
+        .map(|name| -> Job<'_, Result<(Report, Vec<Hole>)>> {
+            Box::new(move || checker.file(name))
+        });
     let mut report = task.report();
     let mut holes = Vec::new();
     for checked in run_all(task.options.threads, jobs.collect()) {
@@ -96,7 +98,12 @@ impl Checker<'_> {
             }
             Err(error) if is_about_bytes(&error) => {
                 let place = Place::file(name);
-                report.add(Finding::from_error(Class::Frame, "payload file", place, &error));
+                report.add(Finding::from_error(
+                    Class::Frame,
+                    "payload file",
+                    place,
+                    &error,
+                ));
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -105,7 +112,10 @@ impl Checker<'_> {
 
     /// The tables of the database that show file `number` or a part of it.
     fn shown_by(&self, number: FileNumber) -> Vec<Arc<TableMeta>> {
-        let tables = self.database.iter().flat_map(|database| database.version().tables());
+        let tables = self
+            .database
+            .iter()
+            .flat_map(|database| database.version().tables());
         tables
             .map(|(_, meta)| meta)
             .filter(|meta| meta.file() == number)
@@ -129,7 +139,8 @@ impl TableCheck<'_> {
         if self.checker.database.is_some() && self.shown.is_empty() {
             let detail = "no part of the database; readers ignore it";
             let place = Place::file(self.name);
-            self.report.add(Finding::new(Class::Stranger, "table", place, detail));
+            self.report
+                .add(Finding::new(Class::Stranger, "table", place, detail));
         }
         let path = self.checker.files.dir.join(self.name);
         let table = match self.open(&path) {
@@ -176,8 +187,12 @@ impl TableCheck<'_> {
         if let Some(error) = survey.contradiction {
             let place = Place::file(self.name);
             let error = Error::from(error);
-            self.report
-                .add(Finding::from_error(Class::TableContents, "table", place, &error));
+            self.report.add(Finding::from_error(
+                Class::TableContents,
+                "table",
+                place,
+                &error,
+            ));
         }
         self.bounds(&survey.contents);
         for lost in survey.unreadable {
@@ -186,7 +201,11 @@ impl TableCheck<'_> {
     }
 
     fn lose(&mut self, lost: Unreadable) {
-        let subject = if lost.handle.is_some() { "block" } else { "table" };
+        let subject = if lost.handle.is_some() {
+            "block"
+        } else {
+            "table"
+        };
         let error = Error::from(lost.error);
         self.damage(subject, lost.handle.map(|handle| handle.offset), &error);
         self.hole(lost.from.as_deref(), lost.to.as_deref());
@@ -200,7 +219,8 @@ impl TableCheck<'_> {
             offset,
             ..Place::file(self.name)
         };
-        self.report.add(Finding::from_error(Class::Table, subject, place, error));
+        self.report
+            .add(Finding::from_error(Class::Table, subject, place, error));
     }
 
     /// Nothing is known of the keys `from..=to` of this file, where tables show them.
@@ -236,7 +256,10 @@ impl TableCheck<'_> {
             && (low < meta.smallest_seq || high > meta.largest_seq)
         {
             let (from, to) = (meta.smallest_seq.0, meta.largest_seq.0);
-            let detail = format!("sequence numbers {from} to {to}, found {} to {}", low.0, high.0);
+            let detail = format!(
+                "sequence numbers {from} to {to}, found {} to {}",
+                low.0, high.0
+            );
             found.push((None, detail));
         }
         for (key, expected) in found {

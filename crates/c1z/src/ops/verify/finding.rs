@@ -64,14 +64,17 @@ macro_rules! classes {
     };
 }
 
-const RESTORE: &str = "restore the file from a copy or sync again; `c1z repair` saves what can be read";
+const RESTORE: &str =
+    "restore the file from a copy or sync again; `c1z repair` saves what can be read";
 const REBUILD: &str = "`c1z repair` rebuilds it from the records";
 const REWRITE: &str = "`c1z repair` writes the file anew; if it comes back, the writer is at fault";
-const EXAMINE: &str = "have the program that wrote the file examined; `c1z repair` drops the rows and says which";
+const EXAMINE: &str =
+    "have the program that wrote the file examined; `c1z repair` drops the rows and says which";
 const AGAIN: &str = "repair or restore what is damaged, then verify again";
 const WAIT: &str = "finish the sync; until then readers do without";
 const NOTHING: &str = "nothing has to be done";
-const CONNECTOR: &str = "look at the connector: readers show the row without the details of what is missing";
+const CONNECTOR: &str =
+    "look at the connector: readers show the row without the details of what is missing";
 
 classes! {
     /// Magic, head, manifest, frame index or footer of the envelope.
@@ -169,7 +172,10 @@ impl Place {
     /// The key in hexadecimal, whole.
     pub fn hex_key(&self) -> Option<String> {
         let key = self.key.as_deref()?;
-        Some(key.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
+        Some(
+            key.iter()
+                .fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
+        )
     }
 }
 

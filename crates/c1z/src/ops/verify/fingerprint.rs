@@ -117,7 +117,11 @@ mod tests {
             &[("a", "1"), ("b", "2"), ("c", "x")],
         ] {
             let difference = of(&rows).difference(&of(other)).unwrap();
-            assert!(["a", "b", "c"].iter().any(|key| difference.contains(key.as_bytes())));
+            assert!(
+                ["a", "b", "c"]
+                    .iter()
+                    .any(|key| difference.contains(key.as_bytes()))
+            );
         }
     }
 }

@@ -86,8 +86,8 @@ impl Checker {
             self.close_run();
             let identity = EntitlementIdentity::decode(grant.partition).ok();
             let resource_type = identity.map(|identity| identity.resource_type);
-            self.resource_type = resource_type
-                .and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
+            self.resource_type =
+                resource_type.and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
         }
         self.run += 1;
         self.check_key(row.key, view);
@@ -123,7 +123,8 @@ impl Checker {
             Class::Record
         };
         let place = Place::key(key);
-        self.report.add(Finding::from_error(class, SUBJECT, place, error));
+        self.report
+            .add(Finding::from_error(class, SUBJECT, place, error));
     }
 
     fn close_run(&mut self) {

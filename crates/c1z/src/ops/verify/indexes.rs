@@ -11,7 +11,7 @@ use shingle::bulk::{Scratch, SortOptions, Sorter};
 use shingle::iter::Bounds;
 
 use super::Task;
-use super::expected::{self, DERIVED, Scope};
+use super::expected::{self, DERIVED, Digests, Scope};
 use super::finding::{Class, Finding, Place};
 use super::fingerprint::Selection;
 use super::readable::Readable;
@@ -24,11 +24,7 @@ use crate::keyspace::tuple::Part;
 use crate::keyspace::{Deriver, Family, GrantKey, HashKey, IndexSet, Key, NodePosition, splice};
 
 /// The stored rows of all derived families, summed up.
-pub(crate) fn sum_up(
-    readable: &Readable,
-    scope: Scope,
-    task: &Task<'_>,
-) -> Result<(Report, Sums)> {
+pub(crate) fn sum_up(readable: &Readable, scope: Scope, task: &Task<'_>) -> Result<(Report, Sums)> {
     let mut report = task.report();
     let mut sums = Sums::new(task.seed);
     for family in DERIVED {
@@ -102,8 +98,9 @@ pub(crate) fn compare(
         readable,
         family,
         report: task.report(),
-        roots: (!scope.certified && matches!(family, Family::GrantHash | Family::DigestNode))
-            .then(Roots::default),
+        roots: (scope.digests != Digests::Certified
+            && matches!(family, Family::GrantHash | Family::DigestNode))
+        .then(Roots::default),
     };
     let mut stored = readable.scan(&family.range());
     let (mut count, mut wanted) = (0, expected.next()?);
@@ -176,7 +173,11 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn missing(&mut self, key: &[u8]) -> Result<()> {
         if !self.readable.is_hole(key) && self.is_judged(key)? {
-            self.add(Class::IndexMissing, key, "the records imply this row; it is not there");
+            self.add(
+                Class::IndexMissing,
+                key,
+                "the records imply this row; it is not there",
+            );
         }
         Ok(())
     }
@@ -185,7 +186,8 @@ impl Judge<'_> {
         if let Err(error) = Key::parse(key) {
             let place = Place::key(key);
             let name = name_of(self.family);
-            self.report.add(Finding::from_error(Class::Key, name, place, &error));
+            self.report
+                .add(Finding::from_error(Class::Key, name, place, &error));
             return Ok(());
         }
         let primary = primary_of(self.family, key);
@@ -228,7 +230,10 @@ struct Roots {
 impl Roots {
     fn has(&mut self, readable: &Readable, key: &[u8]) -> Result<bool> {
         let partition: Part<'_> = match Key::parse(key)? {
-            Key::DigestNode { position: NodePosition::Global, .. } => return Ok(true),
+            Key::DigestNode {
+                position: NodePosition::Global,
+                ..
+            } => return Ok(true),
             Key::DigestNode { partition, .. } => partition,
             _ => HashKey::parse(key)?.partition.into(),
         };

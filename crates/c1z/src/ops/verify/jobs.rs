@@ -15,7 +15,10 @@ pub(crate) fn run_all<T: Send>(threads: usize, jobs: Vec<Job<'_, T>>) -> Vec<T> 
     let done = Mutex::new(Vec::new());
     let work = || {
         loop {
-            let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next();
             let Some((place, job)) = next else {
                 return;
             };

@@ -109,9 +109,19 @@ fn check(path: &Path, options: &VerifyOptions, observer: &dyn Observer) -> Resul
         Err(error) if is_about_bytes(&error) => {
             let mut report = Report::new(options.examples_max);
             let place = Place::default();
-            report.add(Finding::from_error(Class::Envelope, "envelope", place, &error));
+            report.add(Finding::from_error(
+                Class::Envelope,
+                "envelope",
+                place,
+                &error,
+            ));
             let detail = "nothing behind the damage was checked";
-            report.add(Finding::new(Class::Unchecked, "payload", Place::default(), detail));
+            report.add(Finding::new(
+                Class::Unchecked,
+                "payload",
+                Place::default(),
+                detail,
+            ));
             Ok(report)
         }
         Err(error) => Err(error),

@@ -119,7 +119,12 @@ fn joined(mut holes: Vec<Hole>) -> Vec<Hole> {
     let mut joined: Vec<Hole> = Vec::new();
     for hole in holes {
         match joined.last_mut() {
-            Some(last) if hole.from.as_deref().is_none_or(|from| !last.ends_before(from)) => {
+            Some(last)
+                if hole
+                    .from
+                    .as_deref()
+                    .is_none_or(|from| !last.ends_before(from)) =>
+            {
                 last.to = match (last.to.take(), hole.to) {
                     (Some(a), Some(b)) => Some(a.max(b)),
                     _ => None,

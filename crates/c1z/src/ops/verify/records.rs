@@ -86,12 +86,10 @@ impl Checker {
     /// Whether the row is a record under its own key; otherwise there is a finding.
     fn record(&mut self, kind: RecordKind, key: &[u8], value: &[u8]) -> bool {
         let subject = kind.as_str();
+        let record = StoredRecord { kind, key, value };
         let judged = match Key::parse(key) {
             Err(error) => Err((Class::Key, error)),
-            Ok(_) => {
-                let record = StoredRecord { kind, key, value };
-                record.decode().map_err(|error| (Class::Record, error))
-            }
+            Ok(_) => record.decode().map_err(|error| (Class::Record, error)),
         };
         let judged = judged.and_then(|()| {
             self.key.clear();
@@ -173,15 +171,18 @@ impl Checker {
                 let finding = Finding::from_error(Class::Key, "metadata", place, &error);
                 return self.out.report.add(finding);
             }
-            Ok(Key::Metadata(MetadataKey::Unknown(_) | MetadataKey::IndexMigration(_))) => {
-                ("metadata", "a row of somebody else; it is kept and not read")
-            }
+            Ok(Key::Metadata(MetadataKey::Unknown(_) | MetadataKey::IndexMigration(_))) => (
+                "metadata",
+                "a row of somebody else; it is kept and not read",
+            ),
             Ok(Key::Metadata(_) | Key::SyncRun) => return,
             Ok(Key::Retired(..)) => ("retired", "a row of a family that is no longer read"),
             Ok(_) => ("unassigned", "a row outside of every family"),
         };
         let place = Place::key(key);
-        self.out.report.add(Finding::new(Class::Stranger, subject, place, detail));
+        self.out
+            .report
+            .add(Finding::new(Class::Stranger, subject, place, detail));
     }
 }
 
@@ -220,8 +221,15 @@ mod tests {
             .chain(unread())
             .collect();
         let keys: [&[u8]; 9] = [
-            b"", b"\x02", b"\x03", b"\x03\x01\0a", b"\x03\x06", b"\x03\x07\x02\0x",
-            b"\x03\x0a\x08\0", b"\x03\xffstats\0", b"zzz",
+            b"",
+            b"\x02",
+            b"\x03",
+            b"\x03\x01\0a",
+            b"\x03\x06",
+            b"\x03\x07\x02\0x",
+            b"\x03\x0a\x08\0",
+            b"\x03\xffstats\0",
+            b"zzz",
         ];
         for key in keys {
             let times = read.iter().filter(|range| range.contains(key)).count();

@@ -29,7 +29,12 @@ pub(crate) fn missing(report: &mut Report, name: &'static str, key: &[u8], is_fi
         RESOURCE_PARENT => "the parent is not in the file",
         _ => "the parent sync is not in the file",
     };
-    report.add(Finding::new(Class::Reference, name, Place::key(key), detail));
+    report.add(Finding::new(
+        Class::Reference,
+        name,
+        Place::key(key),
+        detail,
+    ));
 }
 
 /// References from the leading components of sorted keys to the rows of a family whose keys they are.

@@ -77,12 +77,15 @@ impl Report {
 
     /// Whether there is neither damage nor inconsistency.
     pub fn is_clean(&self) -> bool {
-        self.groups().all(|group| group.class.severity() == Severity::Notice)
+        self.groups()
+            .all(|group| group.class.severity() == Severity::Notice)
     }
 
     /// How many findings weigh `severity`.
     pub fn count(&self, severity: Severity) -> u64 {
-        let weighing = self.groups().filter(|group| group.class.severity() == severity);
+        let weighing = self
+            .groups()
+            .filter(|group| group.class.severity() == severity);
         weighing.map(|group| group.count).sum()
     }
 
@@ -119,12 +122,14 @@ impl Report {
     }
 
     fn group_mut(&mut self, class: Class, subject: &'static str) -> &mut Group {
-        self.groups.entry((class, subject)).or_insert_with(|| Group {
-            class,
-            subject,
-            count: 0,
-            examples: Vec::new(),
-        })
+        self.groups
+            .entry((class, subject))
+            .or_insert_with(|| Group {
+                class,
+                subject,
+                count: 0,
+                examples: Vec::new(),
+            })
     }
 
     /// Takes over what another part of the check found.

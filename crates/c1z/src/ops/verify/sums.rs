@@ -33,9 +33,10 @@ impl Sums {
     /// Replaces the fingerprint of `family` by that of `other`.
     pub(crate) fn take_from(&mut self, other: &Self, family: Family) {
         let mut all = DERIVED.into_iter().zip(&mut self.0);
-        if let (Some((_, mine)), Some(theirs)) =
-            (all.find(|(derived, _)| *derived == family), other.of(family))
-        {
+        if let (Some((_, mine)), Some(theirs)) = (
+            all.find(|(derived, _)| *derived == family),
+            other.of(family),
+        ) {
             mine.clone_from(theirs);
         }
     }

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::finding::{Class, Finding, Place};
-use super::{is_about_bytes, v1_rows};
 use super::options::{Depth, VerifyOptions};
 use super::report::Report;
+use super::{is_about_bytes, v1_rows};
 use crate::budget::MemoryBudget;
 use crate::envelope::V1File;
 use crate::ops::observe::{Observer, SharedMeter, Step};
@@ -45,21 +45,33 @@ pub(crate) fn check_file(
     let unpacked = unpack(path, file, &opening).map(|unpacked| unpacked.file);
     let Some(database) = found(unpacked, &mut report)? else {
         let detail = "the database does not decode: it was not checked";
-        report.add(Finding::new(Class::Unchecked, "database", Place::default(), detail));
+        report.add(Finding::new(
+            Class::Unchecked,
+            "database",
+            Place::default(),
+            detail,
+        ));
         return Ok(report);
     };
     report.checked.files = 1;
     report.checked.bytes = database.len();
     let meter = SharedMeter::start(observer, Step::Records)?;
-    let checked = Database::open(database).map_err(Error::from).and_then(|open| {
-        let findings_max = FINDINGS_MAX;
-        take(open.check(CheckOptions { findings_max })?, &mut report);
-        v1_rows::check(&open, &meter, &mut report)
-    });
+    let checked = Database::open(database)
+        .map_err(Error::from)
+        .and_then(|open| {
+            let findings_max = FINDINGS_MAX;
+            take(open.check(CheckOptions { findings_max })?, &mut report);
+            v1_rows::check(&open, &meter, &mut report)
+        });
     match checked {
         Err(error) if is_about_bytes(&error) => {
             let place = Place::default();
-            report.add(Finding::from_error(Class::Sqlite, "database", place, &error));
+            report.add(Finding::from_error(
+                Class::Sqlite,
+                "database",
+                place,
+                &error,
+            ));
             Ok(report)
         }
         checked => checked.map(|()| report),
@@ -90,15 +102,30 @@ fn take(checked: CheckReport, report: &mut Report) {
     }
     if checked.stopped {
         let detail = format!("the walk stopped after {FINDINGS_MAX} findings");
-        report.add(Finding::new(Class::Unchecked, "pages", Place::default(), detail));
+        report.add(Finding::new(
+            Class::Unchecked,
+            "pages",
+            Place::default(),
+            detail,
+        ));
     }
     for (object, reason) in checked.opaque {
         let detail = format!("`{object}`: only pages were checked: {reason}");
-        report.add(Finding::new(Class::Unchecked, "table", Place::default(), detail));
+        report.add(Finding::new(
+            Class::Unchecked,
+            "table",
+            Place::default(),
+            detail,
+        ));
     }
     if checked.trailing_bytes > 0 {
         let detail = format!("{} bytes behind the last page", checked.trailing_bytes);
-        report.add(Finding::new(Class::Stranger, "bytes", Place::default(), detail));
+        report.add(Finding::new(
+            Class::Stranger,
+            "bytes",
+            Place::default(),
+            detail,
+        ));
     }
 }
 

@@ -24,7 +24,11 @@ use crate::{Error, Result};
 type Fault = (Class, String);
 
 /// Checks all rows.
-pub(crate) fn check(database: &Database, meter: &SharedMeter<'_>, report: &mut Report) -> Result<()> {
+pub(crate) fn check(
+    database: &Database,
+    meter: &SharedMeter<'_>,
+    report: &mut Report,
+) -> Result<()> {
     let mut checker = Checker {
         database,
         meter,
@@ -84,7 +88,10 @@ impl Checker<'_> {
                     break;
                 }
             };
-            match table.read(row).and_then(|row| row.to_sync_run(&Zone::local())) {
+            match table
+                .read(row)
+                .and_then(|row| row.to_sync_run(&Zone::local()))
+            {
                 Ok(run) => runs.push(run),
                 Err(error) => self.add(Class::Record, "sync-run", error.chain()),
             }
@@ -102,7 +109,11 @@ impl Checker<'_> {
     fn run(&mut self, run: &SyncRun) {
         let id = &run.id;
         if let SyncType::Other(text) = &run.sync_type {
-            self.add(Class::SyncRun, "type", format!("`{id}`: unknown type `{text}`"));
+            self.add(
+                Class::SyncRun,
+                "type",
+                format!("`{id}`: unknown type `{text}`"),
+            );
         }
         if let (Some(start), Some(end)) = (run.started_at, run.ended_at)
             && end < start
@@ -156,7 +167,11 @@ impl Checker<'_> {
                 }
             };
             for (class, detail) in faults {
-                self.add(class, subject, format!("row {id} of `{}`: {detail}", T::NAME));
+                self.add(
+                    class,
+                    subject,
+                    format!("row {id} of `{}`: {detail}", T::NAME),
+                );
             }
             if !self.syncs.contains(&sync) {
                 let detail = format!("row {id} of `{}`: its sync `{sync}` is not there", T::NAME);
@@ -231,10 +246,24 @@ fn resource(row: &ResourceRow<'_>) -> (i64, String, Vec<Fault>) {
             let id = said.id.as_option().cloned().unwrap_or_default();
             let external = format!("{}:{}", id.resource_type, id.resource);
             compare(&mut faults, "external_id", &row.external_id, &external);
-            compare(&mut faults, "resource_type_id", &row.resource_type_id, &id.resource_type);
-            let parent = said.parent_resource_id.as_option().cloned().unwrap_or_default();
+            compare(
+                &mut faults,
+                "resource_type_id",
+                &row.resource_type_id,
+                &id.resource_type,
+            );
+            let parent = said
+                .parent_resource_id
+                .as_option()
+                .cloned()
+                .unwrap_or_default();
             let kind = row.parent_resource_type_id.as_deref().unwrap_or_default();
-            compare(&mut faults, "parent_resource_type_id", kind, &parent.resource_type);
+            compare(
+                &mut faults,
+                "parent_resource_type_id",
+                kind,
+                &parent.resource_type,
+            );
             let of = row.parent_resource_id.as_deref().unwrap_or_default();
             compare(&mut faults, "parent_resource_id", of, &parent.resource);
             faults
@@ -251,7 +280,12 @@ fn entitlement(row: &EntitlementRow<'_>) -> (i64, String, Vec<Fault>) {
             compare(&mut faults, "external_id", &row.external_id, &said.id);
             let on = said.resource.as_option().and_then(|r| r.id.as_option());
             let on = on.cloned().unwrap_or_default();
-            compare(&mut faults, "resource_type_id", &row.resource_type_id, &on.resource_type);
+            compare(
+                &mut faults,
+                "resource_type_id",
+                &row.resource_type_id,
+                &on.resource_type,
+            );
             compare(&mut faults, "resource_id", &row.resource_id, &on.resource);
             faults
         }
@@ -279,18 +313,41 @@ fn grant(row: &GrantRow<'_>) -> (i64, String, Vec<Fault>) {
 /// Messages without entitlement and principal leave them to the columns.
 fn grant_columns(row: &GrantRow<'_>, said: &Grant, faults: &mut Vec<Fault>) {
     if let Some(entitlement) = said.entitlement.as_option() {
-        compare(faults, "entitlement_id", &row.entitlement_id, &entitlement.id);
-        let on = entitlement.resource.as_option().and_then(|r| r.id.as_option());
+        compare(
+            faults,
+            "entitlement_id",
+            &row.entitlement_id,
+            &entitlement.id,
+        );
+        let on = entitlement
+            .resource
+            .as_option()
+            .and_then(|r| r.id.as_option());
         if let Some(on) = on {
-            compare(faults, "resource_type_id", &row.resource_type_id, &on.resource_type);
+            compare(
+                faults,
+                "resource_type_id",
+                &row.resource_type_id,
+                &on.resource_type,
+            );
             compare(faults, "resource_id", &row.resource_id, &on.resource);
         }
     }
     let principal = said.principal.as_option().and_then(|r| r.id.as_option());
     if let Some(id) = principal {
         let kind = &row.principal_resource_type_id;
-        compare(faults, "principal_resource_type_id", kind, &id.resource_type);
-        compare(faults, "principal_resource_id", &row.principal_resource_id, &id.resource);
+        compare(
+            faults,
+            "principal_resource_type_id",
+            kind,
+            &id.resource_type,
+        );
+        compare(
+            faults,
+            "principal_resource_id",
+            &row.principal_resource_id,
+            &id.resource,
+        );
     }
 }
 

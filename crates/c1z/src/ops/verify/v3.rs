@@ -101,8 +101,16 @@ fn check(
         return Ok(report);
     };
     if database.unflushed_entries() > 0 {
-        let detail = format!("{} entries stand in logs only", database.unflushed_entries());
-        report.add(Finding::new(Class::Unfinished, "logs", Place::default(), detail));
+        let detail = format!(
+            "{} entries stand in logs only",
+            database.unflushed_entries()
+        );
+        report.add(Finding::new(
+            Class::Unfinished,
+            "logs",
+            Place::default(),
+            detail,
+        ));
     }
     let logical = Logical {
         readable: Readable::new(database.clone(), holes),
@@ -138,7 +146,12 @@ fn open(files: &Files, report: &mut Report) -> Result<Option<Database>> {
         Ok(database) => Ok(Some(database)),
         Err(error) if is_about_bytes(&error) || error.kind() == crate::ErrorKind::NotFound => {
             let place = Place::default();
-            report.add(Finding::from_error(Class::Database, "database", place, &error));
+            report.add(Finding::from_error(
+                Class::Database,
+                "database",
+                place,
+                &error,
+            ));
             Ok(None)
         }
         Err(error) => Err(error),
@@ -211,7 +224,9 @@ impl Logical<'_> {
                     report.merge(part.report);
                     counted = SyncStats {
                         grants: counted.grants,
-                        grants_by_resource_type: std::mem::take(&mut counted.grants_by_resource_type),
+                        grants_by_resource_type: std::mem::take(
+                            &mut counted.grants_by_resource_type,
+                        ),
                         ..part.stats
                     };
                     implied.take_from(&part.sums, Family::ResourceByParent);
@@ -230,11 +245,19 @@ impl Logical<'_> {
         }
         let (true, Some(stored)) = (is_whole, stored) else {
             let detail = "rows could not be walked: indexes and counts were not compared";
-            report.add(Finding::new(Class::Unchecked, "rows", Place::default(), detail));
+            report.add(Finding::new(
+                Class::Unchecked,
+                "rows",
+                Place::default(),
+                detail,
+            ));
             return Ok(());
         };
         let primaries = Family::ALL.into_iter().filter(|family| family.is_primary());
-        if !primaries.into_iter().any(|family| readable.has_hole_in(family)) {
+        if !primaries
+            .into_iter()
+            .any(|family| readable.has_hole_in(family))
+        {
             figures::check_counts(figures, &counted, report);
         }
         self.compare(scope, &implied, &stored, compare, report)
@@ -273,7 +296,9 @@ impl Logical<'_> {
     /// Whether there is more than one sorted run; a single one was checked table by table.
     fn has_levels(&self) -> bool {
         let version = self.database.version();
-        let lower = Level::all().skip(1).filter(|level| !version.level(*level).is_empty());
+        let lower = Level::all()
+            .skip(1)
+            .filter(|level| !version.level(*level).is_empty());
         let runs = version.level(Level::L0).len() + lower.count();
         runs > 1 || self.database.unflushed_entries() > 0
     }

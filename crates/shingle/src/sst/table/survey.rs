@@ -88,12 +88,7 @@ impl Table {
         Ok(survey)
     }
 
-    fn survey_block(
-        &self,
-        place: &Place,
-        walk: &mut Walk,
-        sink: &mut EntrySink<'_>,
-    ) -> Result<()> {
+    fn survey_block(&self, place: &Place, walk: &mut Walk, sink: &mut EntrySink<'_>) -> Result<()> {
         let described = place.describe(self)?;
         let block = self.data_block(&described, CacheMode::Bypass, Some(&mut walk.ahead));
         let error = match block {
@@ -250,7 +245,9 @@ pub fn recover(file: &dyn ReadFile, path: &Path, sink: &mut EntrySink<'_>) -> Re
             if block.is_external(row) {
                 continue;
             }
-            recovered.contents.count_point(key.bytes(), trailer, value.len());
+            recovered
+                .contents
+                .count_point(key.bytes(), trailer, value.len());
             sink(key.bytes(), trailer, value)?;
         }
         let last = key.bytes().to_vec();
