@@ -9,6 +9,7 @@
     reason = "a test that meets unexpected data must stop, and says what it counted"
 )]
 
+mod damage;
 mod flips;
 mod golden;
 mod planted;

@@ -9,38 +9,12 @@ use c1z::keyspace::{Family, GrantKey, Key, MetadataKey};
 use c1z::ops::NoObserver;
 use c1z::ops::verify::{Class, Depth, Report, verify};
 use c1z::record::{stats, sync_run};
-use shingle::bulk::{BulkBuilder, BulkOptions};
 use shingle::key::SeqNo;
 use shingle::manifest::marker::{self, Mark};
 use shingle::manifest::{self, FileName, FileNumber, TableMeta, VersionEdit, Writer};
-use shingle::vfs::{Fs, MemFs};
-use testkit::golden::Case;
+use shingle::vfs::Fs;
 
 use crate::support::*;
-
-/// The rows of a finished sync of Go with digests.
-fn golden(case: &str) -> Rows {
-    let fs: Arc<dyn Fs> = Arc::new(shingle::vfs::OsFs);
-    let path = Case::named(case).path("v3.indexed_zstd.c1z");
-    rows_of(&fs, path.to_str().unwrap())
-}
-
-/// A database directory `db` that holds exactly `rows`.
-fn database(rows: &Rows) -> Arc<dyn Fs> {
-    let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
-    let options = BulkOptions {
-        threads: 1,
-        memory_bytes: 1 << 20,
-        table_bytes: 16 << 10,
-        ..BulkOptions::default()
-    };
-    let mut builder = BulkBuilder::new(Arc::clone(&fs), "db", options).unwrap();
-    for (key, value) in rows {
-        builder.add(key, value).unwrap();
-    }
-    builder.finish().unwrap();
-    fs
-}
 
 fn check_rows(rows: &Rows) -> Report {
     full(&database(rows), "db")
@@ -89,7 +63,7 @@ fn orphan_of(family: Family, rows: &Rows) -> (Vec<u8>, Vec<u8>) {
 fn every_fault_of_every_index_is_found() {
     let mut planted = 0;
     for (family, name) in INDEXES {
-        let rows = golden("expandable-pending");
+        let rows = golden_rows("expandable-pending");
         assert_eq!(faults(&check_rows(&rows)), []);
         let (key, value) = first_of(&rows, family);
 
@@ -120,7 +94,7 @@ fn every_fault_of_every_index_is_found() {
 
 #[test]
 fn an_index_that_is_gone_is_counted_and_shown_in_part() {
-    let mut rows = golden("realistic");
+    let mut rows = golden_rows("realistic");
     let grants = count_of(&rows, Family::Grant);
     rows.retain(|key, _| Family::of(key) != Some(Family::GrantByPrincipal));
     let report = check_rows(&rows);
@@ -139,7 +113,7 @@ fn an_index_that_is_gone_is_counted_and_shown_in_part() {
 
 #[test]
 fn digests_in_part_are_judged_as_far_as_they_go() {
-    let mut rows = golden("realistic");
+    let mut rows = golden_rows("realistic");
     rows.remove(&digest::global_root_key());
     let root = |key: &[u8]| {
         GrantKey::parse(key)
@@ -169,7 +143,7 @@ fn digests_in_part_are_judged_as_far_as_they_go() {
 
 #[test]
 fn wrong_statistics_and_roots_are_found() {
-    let rows = golden("realistic");
+    let rows = golden_rows("realistic");
     let key = MetadataKey::Stats.to_vec();
     let (of, mut counts) = stats::decode(&rows[&key]).unwrap();
     counts.resources += 1;
@@ -200,7 +174,7 @@ fn wrong_statistics_and_roots_are_found() {
 
 #[test]
 fn records_that_are_none_are_found_and_imply_nothing() {
-    let rows = golden("realistic");
+    let rows = golden_rows("realistic");
     for family in [
         Family::ResourceType,
         Family::Resource,
@@ -220,7 +194,7 @@ fn records_that_are_none_are_found_and_imply_nothing() {
 
 #[test]
 fn a_record_under_another_key_is_found() {
-    let rows = golden("realistic");
+    let rows = golden_rows("realistic");
     let (key, value) = first_of(&rows, Family::ResourceType);
     let mut planted = rows.clone();
     let mut other = key;
@@ -242,7 +216,7 @@ fn a_record_under_another_key_is_found() {
 
 #[test]
 fn markers_stamps_and_runs_are_judged() {
-    let rows = golden("realistic");
+    let rows = golden_rows("realistic");
     let plant = |change: &dyn Fn(&mut Rows)| {
         let mut planted = rows.clone();
         change(&mut planted);
@@ -286,7 +260,7 @@ fn markers_stamps_and_runs_are_judged() {
 
 #[test]
 fn references_to_what_is_not_there_are_counted() {
-    let rows = golden("realistic");
+    let rows = golden_rows("realistic");
     let mut planted = rows.clone();
     planted.retain(|key, _| {
         !matches!(
@@ -315,7 +289,7 @@ fn references_to_what_is_not_there_are_counted() {
         let group = group.group(Class::Reference, name).unwrap();
         assert_eq!(group.count, count_of(&rows, family) as u64, "{name}");
     }
-    let rows = golden("expandable-pending");
+    let rows = golden_rows("expandable-pending");
     let mut planted = rows.clone();
     planted.retain(|key, _| Family::of(key) != Some(Family::Resource));
     let report = check_rows(&planted);
@@ -354,7 +328,7 @@ fn change_table(fs: &Arc<dyn Fs>, change: &dyn Fn(&mut TableMeta)) {
 
 #[test]
 fn bounds_that_do_not_hold_are_found() {
-    let rows = golden("realistic");
+    let rows = golden_rows("realistic");
     let found = |change: &dyn Fn(&mut TableMeta)| {
         let fs = database(&rows);
         change_table(&fs, change);
@@ -393,7 +367,7 @@ fn bounds_that_do_not_hold_are_found() {
 
 #[test]
 fn a_missing_table_is_damage_and_the_rest_is_checked() {
-    let fs = database(&golden("realistic"));
+    let fs = database(&golden_rows("realistic"));
     let names = fs.list(Path::new("db")).unwrap();
     let table = names
         .iter()
@@ -408,7 +382,7 @@ fn a_missing_table_is_damage_and_the_rest_is_checked() {
 
 #[test]
 fn a_quick_check_compares_figures() {
-    let mut rows = golden("realistic");
+    let mut rows = golden_rows("realistic");
     let key = MetadataKey::Stats.to_vec();
     let (of, mut counts) = stats::decode(&rows[&key]).unwrap();
     counts.grants += 1;
@@ -421,7 +395,7 @@ fn a_quick_check_compares_figures() {
 
 #[test]
 fn keys_of_the_database_are_shown_to_people() {
-    let rows = golden("realistic");
+    let rows = golden_rows("realistic");
     let (key, _) = first_of(&rows, Family::Grant);
     let mut planted = rows;
     let Ok(Key::Grant(grant)) = Key::parse(&key) else {

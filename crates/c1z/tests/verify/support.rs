@@ -10,10 +10,12 @@ use c1z::ops::build::{BuildOptions, PackOptions};
 use c1z::ops::repair::{RepairOptions, RepairReport, repair};
 use c1z::ops::verify::{Class, Depth, Report, Severity, VerifyOptions, verify};
 use c1z::ops::{NoObserver, StoredRecord};
+use shingle::bulk::{BulkBuilder, BulkOptions};
 use shingle::db::{Database, ReadOptions, ScanOptions};
 use shingle::iter::Bounds;
-use shingle::vfs::{Fs, MemFs};
+use shingle::vfs::{Fs, MemFs, OsFs};
 use testkit::chance::SeededEntropy;
+use testkit::golden::Case;
 
 pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -107,4 +109,28 @@ pub(crate) fn count_of(rows: &Rows, family: Family) -> usize {
     rows.keys()
         .filter(|key| Family::of(key) == Some(family))
         .count()
+}
+
+/// The rows of a finished sync of Go with digests.
+pub(crate) fn golden_rows(case: &str) -> Rows {
+    let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    let path = Case::named(case).path("v3.indexed_zstd.c1z");
+    rows_of(&fs, path.to_str().unwrap())
+}
+
+/// A database directory `db` that holds exactly `rows`.
+pub(crate) fn database(rows: &Rows) -> Arc<dyn Fs> {
+    let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
+    let options = BulkOptions {
+        threads: 1,
+        memory_bytes: 1 << 20,
+        table_bytes: 16 << 10,
+        ..BulkOptions::default()
+    };
+    let mut builder = BulkBuilder::new(Arc::clone(&fs), "db", options).unwrap();
+    for (key, value) in rows {
+        builder.add(key, value).unwrap();
+    }
+    builder.finish().unwrap();
+    fs
 }

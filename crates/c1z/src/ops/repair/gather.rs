@@ -175,14 +175,18 @@ impl Gatherer<'_> {
                     taken.map_err(|error| stop(&mut stopped, error))
                 });
                 let found = pass_on(stopped, found)?;
-                let last = found.contents.keys.map(|(_, last)| last);
+                // Everything from the key after the last one on.
+                let next = found.contents.keys.map(|(_, mut last)| {
+                    last.push(0);
+                    last
+                });
                 let detail = format!(
                     "`{name}`: the end of the table is lost behind {} blocks, {} bytes: {}",
                     found.blocks,
                     found.len,
                     Error::from(error)
                 );
-                self.lose_keys(&detail, last.as_deref(), None, shown);
+                self.lose_keys(&detail, next.as_deref(), None, shown);
             }
         }
         Ok(())
