@@ -22,7 +22,7 @@ pub enum Step {
     /// Files are read to their end and checked; rows are entries of tables.
     Files,
     /// Records and indexes are checked against each other.
-    Records,
+    Agreement,
     /// Indexes that disagree with the records are compared with them row by row.
     Compare,
     /// What can be read of a damaged file is gathered.

@@ -55,7 +55,7 @@ pub(crate) fn check_file(
     };
     report.checked.files = 1;
     report.checked.bytes = database.len();
-    let meter = SharedMeter::start(observer, Step::Records)?;
+    let meter = SharedMeter::start(observer, Step::Agreement)?;
     let checked = Database::open(database)
         .map_err(Error::from)
         .and_then(|open| {

@@ -115,7 +115,7 @@ fn check(
     let logical = Logical {
         readable: Readable::new(database.clone(), holes),
         database,
-        task: &task(Step::Records)?,
+        task: &task(Step::Agreement)?,
     };
     let manifest = envelope.map(V3File::manifest);
     let (part, figures) = match figures::read(&logical.readable, manifest, logical.task) {
