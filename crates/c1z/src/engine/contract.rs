@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use c1z_proto::connector::v2;
 use shingle::vfs::Clock;
@@ -22,6 +22,7 @@ use super::types::{
     EntitlementRef, GrantKey, ResourceRef, SyncId, SyncRun, SyncStats, SyncType, Timestamp,
 };
 use super::writer::SESSION_BUDGET_BYTES;
+use crate::sync::lifecycle;
 use crate::sync::resolve::{self, Bindings};
 use crate::sync::token::{self, Binding, Operation};
 use crate::{Error, ErrorKind, Result};
@@ -45,20 +46,20 @@ impl<S: Source> Contract<S> {
         }
     }
 
+    /// The rows.
+    pub(crate) fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// The handle's bindings, to be read or changed by one thread at a time.
+    pub(crate) fn bindings(&self) -> MutexGuard<'_, Bindings> {
+        self.bindings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Pins reads to a sync, or unpins them (`store-contract` §2.2, D15).
     pub(crate) fn view(&self, id: Option<&SyncId>) -> Result<()> {
-        if let Some(id) = id {
-            resolve::require(&self.source.sync_runs()?, id)?;
-        }
-        let mut bindings = self.bindings.lock().unwrap_or_else(PoisonError::into_inner);
-        if bindings.current.is_some() {
-            return Err(Error::new(
-                ErrorKind::FailedPrecondition,
-                "a view cannot be set while a sync is current",
-            ));
-        }
-        bindings.view = id.cloned();
-        Ok(())
+        let runs = self.source.sync_runs()?;
+        lifecycle::view(&runs, &mut self.bindings(), id)
     }
 
     fn resolve_in(
@@ -67,11 +68,7 @@ impl<S: Source> Contract<S> {
         scope: &Scope,
         fallback: Fallback,
     ) -> Result<Option<SyncId>> {
-        let bindings = self
-            .bindings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let bindings = self.bindings().clone();
         let now = Timestamp::from_system_time(self.clock.now());
         resolve::resolve(runs, &bindings, scope, fallback, self.profile, now)
     }
@@ -205,7 +202,7 @@ fn filter_text(filter: &impl std::fmt::Debug) -> String {
     format!("{filter:?}")
 }
 
-fn require_id(kind: &str, id: &str) -> Result<()> {
+pub(crate) fn require_id(kind: &str, id: &str) -> Result<()> {
     if id.is_empty() {
         Err(Error::invalid(format!("{kind} id is empty")))
     } else {
@@ -214,7 +211,7 @@ fn require_id(kind: &str, id: &str) -> Result<()> {
 }
 
 /// A reference with one half empty is a mistake, never a wildcard (D23).
-fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
+pub(crate) fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
     if id.resource_type.is_empty() || id.resource.is_empty() {
         return Err(Error::invalid(format!(
             "{kind} needs a type and an id: type=`{}` id=`{}`",
@@ -224,7 +221,7 @@ fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
     Ok(())
 }
 
-fn require_entitlement(id: &EntitlementRef) -> Result<()> {
+pub(crate) fn require_entitlement(id: &EntitlementRef) -> Result<()> {
     require_id("entitlement", &id.id)?;
     id.resource.as_ref().map_or(Ok(()), |resource| {
         require_ref("entitlement resource", resource)

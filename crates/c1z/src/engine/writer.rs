@@ -54,6 +54,10 @@ pub trait Writer: Send + Sync {
     /// is `Ambiguous`. Engines keyed by structure may have to scan: O(grants) for ids that are not built from structure.
     fn delete_grant(&self, id: &str) -> Result<()>;
 
+    /// Deletes grants by external id, as [`Writer::delete_grant`] does one, and returns how many there were. One id that is
+    /// refused fails the whole call. A scan that an id needs serves all ids of the call.
+    fn delete_grants_by_ids(&self, ids: &[String]) -> Result<u64>;
+
     /// Deletes grants by structure and returns how many there were; missing ones are skipped.
     fn delete_grants_by_keys(&self, keys: &[GrantKey]) -> Result<u64>;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use buffa::{Message, MessageField};
-use c1z::engine::model::ids::Ksuids;
+use c1z::engine::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::page::collect_pages;
 use c1z::engine::types::{EntitlementRef, ResourceRef, SyncId, SyncType, Timestamp};
@@ -62,6 +62,7 @@ impl Candidate for ModelCandidate {
             clock,
             ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(1)))),
             rows_max: 100_000,
+            one_sync: false,
         }))
     }
 }

@@ -274,6 +274,24 @@ impl Writer for Model {
         self.delete(choose, |from| &mut from.grants).map(drop)
     }
 
+    fn delete_grants_by_ids(&self, ids: &[String]) -> Result<u64> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let choose = |records: &Records| {
+            let mut chosen = Vec::new();
+            for (index, id) in ids.iter().enumerate() {
+                key::require(&at("grant id", index), "id", id)?;
+            }
+            for id in ids {
+                let found = grant_of(records, id)?;
+                chosen.extend(found.map(|(key, _)| key.clone()));
+            }
+            Ok(chosen)
+        };
+        self.delete(choose, |from| &mut from.grants)
+    }
+
     fn delete_grants_by_keys(&self, keys: &[GrantKey]) -> Result<u64> {
         if keys.is_empty() {
             return Ok(0);
@@ -344,6 +362,8 @@ impl Writer for Model {
         };
         let mut state = self.lock();
         let current = state.current()?;
+        // The row is stamped like any other, though nobody reads the stamp.
+        state.stamp(self.now());
         self.store_asset(&mut state, &current, id, asset)
     }
 
