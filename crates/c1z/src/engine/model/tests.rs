@@ -7,7 +7,7 @@ use buffa::{EnumValue, MessageField};
 use c1z_proto::connector::v2;
 use shingle::vfs::Entropy;
 
-use super::ids::Ksuids;
+use crate::engine::ids::Ksuids;
 use super::token::Token;
 use super::*;
 use crate::engine::types::{ResourceRef, SyncId, SyncType};
@@ -49,6 +49,7 @@ fn model(rows_max: usize) -> Model {
         clock: Arc::new(Standing),
         ids: Arc::new(Ksuids::new(Arc::new(Counting::default()))),
         rows_max,
+        one_sync: false,
     })
 }
 

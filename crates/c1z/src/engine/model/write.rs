@@ -279,10 +279,10 @@ impl Writer for Model {
             return Ok(0);
         }
         let choose = |records: &Records| {
-            let mut chosen = Vec::new();
             for (index, id) in ids.iter().enumerate() {
                 key::require(&at("grant id", index), "id", id)?;
             }
+            let mut chosen = Vec::new();
             for id in ids {
                 let found = grant_of(records, id)?;
                 chosen.extend(found.map(|(key, _)| key.clone()));
@@ -297,11 +297,13 @@ impl Writer for Model {
             return Ok(0);
         }
         let choose = |records: &Records| {
-            let mut chosen = Vec::new();
             for (index, wanted) in keys.iter().enumerate() {
                 let at = at("grant key", index);
                 key::require_entitlement(&at, &wanted.entitlement)?;
                 key::require_ref(&at, &wanted.principal)?;
+            }
+            let mut chosen = Vec::new();
+            for wanted in keys {
                 let found = self.grants_with_key(records, wanted)?;
                 chosen.extend(found.into_iter().map(|(key, _)| key.clone()));
             }

@@ -157,13 +157,8 @@ impl Lifecycle for Contract<Live> {
         let run = &view.require(&current)?.run;
         let sealing = live.begin_seal();
         let at = handle.stamps.next(live.now());
-        let options = &live.options;
-        let mut seal = SyncSeal::new(
-            lifecycle::ended(run, at),
-            view.kv.as_ref(),
-            options.digests,
-            &options.cancel,
-        );
+        let ended = lifecycle::ended(run, at);
+        let mut seal = SyncSeal::new(ended, view.kv.as_ref(), &live.options);
         live.kv.seal(&mut seal)?;
         live.publish(&mut handle, Ids::Kept);
         self.bindings().current = None;

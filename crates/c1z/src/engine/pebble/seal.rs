@@ -5,9 +5,10 @@ use shingle::batch::Batch;
 use super::kv::Kv;
 use super::leftovers::put_run;
 use super::live_kv::{Emit, SealPass};
+use super::options::PebbleOptions;
 use crate::Result;
 use crate::digest::{self, DigestBuilder, GrantHasher, Root};
-use crate::engine::CancelFlag;
+use crate::engine::Profile;
 use crate::engine::types::{SyncRun, SyncStats};
 use crate::keyspace::{Family, MetadataKey, splice};
 use crate::record::{stats, token};
@@ -18,7 +19,7 @@ pub(super) struct SyncSeal<'a> {
     /// The run as it ends.
     run: SyncRun,
     kv: &'a dyn Kv,
-    cancel: &'a CancelFlag,
+    options: &'a PebbleOptions,
     stats: SyncStats,
     digests: Option<Digests>,
 }
@@ -31,18 +32,13 @@ struct Digests {
 
 impl<'a> SyncSeal<'a> {
     /// The seal of `run`, which has an end, in the database that `kv` shows.
-    pub(super) fn new(
-        run: SyncRun,
-        kv: &'a dyn Kv,
-        digests: bool,
-        cancel: &'a CancelFlag,
-    ) -> Self {
+    pub(super) fn new(run: SyncRun, kv: &'a dyn Kv, options: &'a PebbleOptions) -> Self {
         Self {
             run,
             kv,
-            cancel,
+            options,
             stats: SyncStats::default(),
-            digests: digests.then(|| Digests {
+            digests: options.digests.then(|| Digests {
                 hasher: GrantHasher::new(),
                 builder: DigestBuilder::new(),
             }),
@@ -52,8 +48,11 @@ impl<'a> SyncSeal<'a> {
 
 impl SealPass for SyncSeal<'_> {
     fn row(&mut self, key: &[u8], value: &[u8], emit: &mut Emit<'_>) -> Result<()> {
-        self.cancel.check()?;
-        stats::count(&mut self.stats, key)?;
+        self.options.cancel.check()?;
+        match self.options.profile {
+            Profile::GoPebble => stats::count(&mut self.stats, key)?,
+            Profile::Ours | Profile::GoSqlite => stats::count_with_types(&mut self.stats, key)?,
+        }
         match (&mut self.digests, Family::of(key)) {
             (Some(_), Some(Family::Entitlement)) => {
                 // Entitlements come before grants, so the root of one that has grants replaces this.

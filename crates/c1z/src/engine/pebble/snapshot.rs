@@ -392,7 +392,7 @@ impl SyncSnapshot for Snapshot {
         ] {
             let mut scan = self.kv().scan(&family.range())?;
             while let Some((key, _)) = scan.next()? {
-                crate::record::stats::count(&mut stats, key)?;
+                crate::record::stats::count_with_types(&mut stats, key)?;
             }
         }
         crate::record::token::lift_into(&self.0.run.token, &mut stats);

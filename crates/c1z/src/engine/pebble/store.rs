@@ -82,7 +82,11 @@ impl PebbleStore {
         Ok(Self { warnings, ..store })
     }
 
-    fn open(kv: Arc<dyn LiveKv>, options: PebbleOptions, read_only: bool) -> Result<Self> {
+    pub(super) fn open(
+        kv: Arc<dyn LiveKv>,
+        options: PebbleOptions,
+        read_only: bool,
+    ) -> Result<Self> {
         if !read_only {
             stamp_if_empty(kv.as_ref())?;
         }
