@@ -19,10 +19,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use c1z::OpenOptions;
 use c1z::engine::types::SyncId;
 use c1z::engine::{PebbleOptions, PebbleStore, Profile, StorageEngine};
 use c1z::keyspace::{Family, MetadataKey};
+use c1z::ops::StoredRecord;
+use c1z::ops::build::{BuildOptions, Digests, PackOptions, RunToWrite, V3Builder};
 use c1z::record::{stats, sync_run};
+use shingle::db::ScanOptions;
+use shingle::iter::Bounds;
+use shingle::vfs::{Fs, MemFs};
+use testkit::chance::SeededEntropy;
 use testkit::check::{CheckOptions, CheckReport, Order, check_reader, contract_deviations};
 use testkit::clock::ManualClock;
 use testkit::golden::ops::{Op, Step};
@@ -84,8 +91,8 @@ fn replayed(store: &PebbleStore, steps: &[Step], times: &Times, clock: &Arc<Manu
     let mut before = times.hook(clock);
     let options = ReplayOptions {
         before: Some(&mut before),
-        handler: Some(&mut |engine: &dyn StorageEngine, step: &Step, sync: Option<&SyncId>| {
-            match &step.op {
+        handler: Some(
+            &mut |engine: &dyn StorageEngine, step: &Step, sync: Option<&SyncId>| match &step.op {
                 Op::Flush => Some(Ok(())),
                 Op::StoreNewExpandedGrants(records) => Some(engine.store_expanded_grants(records)),
                 Op::GraphBlob(graph) => {
@@ -93,8 +100,8 @@ fn replayed(store: &PebbleStore, steps: &[Step], times: &Times, clock: &Arc<Manu
                     Some(store.set_entitlement_graph(sync, Some(graph)))
                 }
                 _ => None,
-            }
-        }),
+            },
+        ),
     };
     let done = replay(store.engine(), steps, options).unwrap();
     assert_eq!(done.steps, steps.len());
@@ -165,7 +172,11 @@ fn every_row_is_that_of_go() {
         let expected = with_stats_at_the_end(&rows_of(&case));
         let found = rows_in(&store);
         for family in Family::ALL {
-            let of_family = |rows: &Rows| rows.keys().filter(|key| Family::of(key) == Some(family)).count();
+            let of_family = |rows: &Rows| {
+                rows.keys()
+                    .filter(|key| Family::of(key) == Some(family))
+                    .count()
+            };
             if of_family(&expected) > 0 {
                 let counts = format!("{}/{}", of_family(&found), of_family(&expected));
                 table.set(&case.name, &format!("{family:?}"), &counts);
@@ -201,14 +212,96 @@ fn every_answer_is_that_of_go() {
             order: Order::AsGo,
             deviations: contract_deviations(&case.name, Profile::GoPebble),
         };
-        let report: CheckReport =
-            check_reader(store.engine(), &dump, Profile::GoPebble, &options);
+        let report: CheckReport = check_reader(store.engine(), &dump, Profile::GoPebble, &options);
         report.fill(&mut table, &case.name);
         if !report.is_clean() {
             let _ = writeln!(wrong, "== {}\n{}", case.name, report.render(8));
         }
     }
     println!("{}", table.render());
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// A v3 file of the rows of a store, finished or not, in a folder of its own.
+fn saved(store: &PebbleStore, digests: Digests) -> Arc<dyn Fs> {
+    let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
+    let rows = rows_in(store);
+    let stored = &rows[Family::SyncRun.header()];
+    let mut run = sync_run::decode(stored).unwrap();
+    if let Some(value) = rows.get(&MetadataKey::Stats.to_vec()) {
+        run.stats = Some(stats::decode(value).unwrap().1);
+    }
+    let build = BuildOptions {
+        digests,
+        threads: 1,
+        ..BuildOptions::default()
+    };
+    let pack = PackOptions {
+        fs: Arc::clone(&fs),
+        entropy: Arc::new(SeededEntropy::seeded(1)),
+        ..PackOptions::default()
+    };
+    let mut builder = V3Builder::new("sync.c1z", &build, &pack, run.is_finished()).unwrap();
+    for (key, value) in &rows {
+        let family = Family::of(key);
+        let is_graph = *key == MetadataKey::EntitlementGraph.to_vec();
+        match StoredRecord::of_row(key, value) {
+            Some(record) => builder.sync().put(&record).unwrap(),
+            None if family == Some(Family::Session) || is_graph => {
+                builder.sync().put_other(key, value).unwrap();
+            }
+            None => {}
+        }
+    }
+    let to_write = RunToWrite {
+        run: &run,
+        stored: Some(stored),
+    };
+    builder.finish(Some(to_write)).unwrap();
+    fs
+}
+
+/// What the engine holds is what a file holds: packed and opened, row by row the same, and every answer is that of Go.
+#[test]
+fn saved_and_opened_every_answer_is_that_of_go() {
+    let mut wrong = String::new();
+    let mut compared = 0;
+    for (case, steps, dump) in cases() {
+        let (store, clock) = store_of(&case, &steps, &dump);
+        let digests = match case.name.as_str() {
+            "no-digest" => Digests::Never,
+            _ => Digests::WhenFinished,
+        };
+        let fs = saved(&store, digests);
+        clock.set(dump.read_at());
+        let file = c1z::open_with(
+            "sync.c1z",
+            &OpenOptions {
+                fs,
+                clock,
+                profile: Profile::GoPebble,
+                ..OpenOptions::default()
+            },
+        );
+        let file = file.unwrap();
+        let mut found = Rows::new();
+        let mut scan = file.database().scan(Bounds::all(), ScanOptions::default());
+        while let Some((key, value)) = scan.next().unwrap() {
+            found.insert(key.to_vec(), value.to_vec());
+        }
+        let different = difference(&rows_in(&store), &found);
+        assert_eq!(different, [""; 0], "{}", case.name);
+        let options = CheckOptions {
+            order: Order::AsGo,
+            deviations: contract_deviations(&case.name, Profile::GoPebble),
+        };
+        let report = check_reader(file.reader(), &dump, Profile::GoPebble, &options);
+        compared += report.compared();
+        if !report.is_clean() {
+            let _ = writeln!(wrong, "== {}\n{}", case.name, report.render(8));
+        }
+    }
+    println!("{compared} answers");
     assert!(wrong.is_empty(), "{wrong}");
 }
 
@@ -228,11 +321,19 @@ fn unfinished_syncs_of_go_are_resumed_and_finished() {
         assert!(store.warnings().is_empty(), "{:?}", store.warnings());
         let engine = store.engine();
         assert!(!engine.is_dirty());
-        assert_eq!(engine.resume_sync(None, None).unwrap(), run.id, "{}", case.name);
+        assert_eq!(
+            engine.resume_sync(None, None).unwrap(),
+            run.id,
+            "{}",
+            case.name
+        );
         assert_eq!(engine.current_sync_step().unwrap(), run.token);
         engine.end_sync().unwrap();
         let finished = rows_in(&store);
-        let grants = finished.keys().filter(|key| Family::of(key) == Some(Family::Grant)).count();
+        let grants = finished
+            .keys()
+            .filter(|key| Family::of(key) == Some(Family::Grant))
+            .count();
         let of_principals = finished
             .keys()
             .filter(|key| Family::of(key) == Some(Family::GrantByPrincipal))
@@ -246,7 +347,13 @@ fn unfinished_syncs_of_go_are_resumed_and_finished() {
             }
         }
         if case.name == "deferred-index-unfinished" {
-            assert!(of_principals > rows.keys().filter(|key| Family::of(key) == Some(Family::GrantByPrincipal)).count());
+            assert!(
+                of_principals
+                    > rows
+                        .keys()
+                        .filter(|key| Family::of(key) == Some(Family::GrantByPrincipal))
+                        .count()
+            );
         }
         resumed.push(case.name);
     }

@@ -101,8 +101,10 @@ pub(crate) fn resume(
             let run = require(runs, id)?;
             check_type(run, of)?;
             if run.is_finished() {
-                return Err(precondition(format!("the sync is finished: sync_id=`{id}`"))
-                    .with_hint("make it current to write to it again"));
+                return Err(
+                    precondition(format!("the sync is finished: sync_id=`{id}`"))
+                        .with_hint("make it current to write to it again"),
+                );
             }
             Ok(id.clone())
         }

@@ -35,9 +35,21 @@ mod tests {
     #[test]
     fn stamps_rise_whatever_the_clock_does() {
         let mut stamps = Stamps::default();
-        let clock = [at(5, 999_999_998), at(5, 999_999_998), at(3, 0), at(3, 0), at(9, 1)];
+        let clock = [
+            at(5, 999_999_998),
+            at(5, 999_999_998),
+            at(3, 0),
+            at(3, 0),
+            at(9, 1),
+        ];
         let given = clock.map(|now| stamps.next(now));
-        let expected = [at(5, 999_999_998), at(5, 999_999_999), at(6, 0), at(6, 1), at(9, 1)];
+        let expected = [
+            at(5, 999_999_998),
+            at(5, 999_999_999),
+            at(6, 0),
+            at(6, 1),
+            at(9, 1),
+        ];
         assert_eq!(given, expected);
     }
 }

@@ -23,7 +23,9 @@ fn types(bench: &Bench) -> Vec<String> {
 #[test]
 fn another_sync_is_refused_and_nothing_changes() {
     let states: [(&str, fn(&mut Bench)); 4] = [
-        ("finished", |bench| drop(bench.finished(&SyncType::Full, "kept"))),
+        ("finished", |bench| {
+            drop(bench.finished(&SyncType::Full, "kept"))
+        }),
         ("current again", |bench| {
             let id = bench.finished(&SyncType::Full, "kept");
             bench.engine().set_current_sync(&id).unwrap();
@@ -135,10 +137,7 @@ fn resuming_follows_its_table() {
         // D21: what is finished is not resumed, but made current.
         let finished = engine.resume_sync(None, Some(&id));
         assert_eq!(refused(finished), ErrorKind::FailedPrecondition);
-        assert_eq!(
-            refused(engine.resume_sync(None, None)),
-            ErrorKind::NotFound
-        );
+        assert_eq!(refused(engine.resume_sync(None, None)), ErrorKind::NotFound);
         engine.set_current_sync(&id).unwrap();
         assert_eq!(refused(engine.resume_sync(None, None)), ErrorKind::Internal);
     });
@@ -189,9 +188,7 @@ fn tokens_of_a_replaced_sync_are_refused() {
         let new = bench.finished(&SyncType::Full, "a");
         let read = bench.engine().list_resource_types(&Scope::Default, &next);
         assert_eq!(refused(read), ErrorKind::NotFound);
-        let read = bench
-            .engine()
-            .list_resource_types(&Scope::Sync(new), &next);
+        let read = bench.engine().list_resource_types(&Scope::Sync(new), &next);
         assert_eq!(refused(read), ErrorKind::InvalidPageToken);
     });
 }

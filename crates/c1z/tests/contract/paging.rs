@@ -5,7 +5,9 @@ use c1z::engine::types::{SyncId, SyncType};
 use c1z::engine::{GrantFilter, PageRequest, ResourceFilter, Scope};
 use c1z_proto::connector::v2;
 
-use crate::harness::{Bench, at, entitlement, grant, on_all, on_many, refused, resource, resource_type};
+use crate::harness::{
+    Bench, at, entitlement, grant, on_all, on_many, refused, resource, resource_type,
+};
 
 fn types(bench: &Bench, page: &PageRequest) -> c1z::Result<c1z::engine::Page<v2::ResourceType>> {
     bench.engine().list_resource_types(&Scope::Default, page)

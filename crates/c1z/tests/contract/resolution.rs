@@ -9,7 +9,7 @@ use c1z::engine::{
 };
 use c1z::{ErrorKind, Result};
 
-use crate::harness::{Bench, at, on_all, on_many, on_all_as, on_many_as, refused, resource_type};
+use crate::harness::{Bench, at, on_all, on_all_as, on_many, on_many_as, refused, resource_type};
 
 const ABANDONED: Duration = Duration::from_hours(8 * 24);
 

@@ -11,8 +11,8 @@ use c1z_proto::connector::v2;
 use shingle::vfs::Clock as _;
 
 use crate::harness::{
-    Bench, at, entitlement, grant, id_of, named, of_entitlement, on_all, on_many, refused, resource,
-    resource_type,
+    Bench, at, entitlement, grant, id_of, named, of_entitlement, on_all, on_many, refused,
+    resource, resource_type,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -406,7 +406,13 @@ fn several_grants_are_deleted_by_id_all_or_none() {
             named(grant(&opaque, &users[3]), "kept"),
         ];
         engine.put_grants(&grants).unwrap();
-        let ids = ["group:g:member:user:0", "custom", "nobody", "custom", "opaque:user:2"];
+        let ids = [
+            "group:g:member:user:0",
+            "custom",
+            "nobody",
+            "custom",
+            "opaque:user:2",
+        ];
         let mut ids: Vec<String> = ids.map(str::to_owned).into();
         ids.push(String::new());
         let refusal = engine.delete_grants_by_ids(&ids).unwrap_err();

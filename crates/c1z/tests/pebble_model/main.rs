@@ -109,7 +109,9 @@ impl Pair {
 
     /// Compares everything that can be read.
     fn compare(&self, page_size: u32) -> Result<(), String> {
-        let [model, pebble] = self.engines().map(|engine| observe::observe(engine, page_size));
+        let [model, pebble] = self
+            .engines()
+            .map(|engine| observe::observe(engine, page_size));
         assert_eq!(model.len(), pebble.len(), "both are asked the same");
         for ((about, model), (_, pebble)) in model.into_iter().zip(pebble) {
             if model != pebble {
@@ -126,7 +128,11 @@ impl Pair {
             rows.insert(key.to_vec(), value.to_vec());
             Ok(())
         };
-        self.pebble.as_ref().unwrap().for_each_row(&mut each).unwrap();
+        self.pebble
+            .as_ref()
+            .unwrap()
+            .for_each_row(&mut each)
+            .unwrap();
         let mut expected = Vec::new();
         let mut deriver = Deriver::new(IndexSet::ALL);
         for (key, value) in &rows {
@@ -184,7 +190,9 @@ fn run(seed: u64) -> Result<(usize, usize), String> {
 
 #[test]
 fn random_sequences_have_the_same_results_and_leave_the_same_state() {
-    let first = std::env::var("C1Z_SEED").ok().map(|seed| seed.parse().unwrap());
+    let first = std::env::var("C1Z_SEED")
+        .ok()
+        .map(|seed| seed.parse().unwrap());
     let seeds = first.map_or(0..SEQUENCES, |seed| seed..seed + 1);
     let (mut sequences, mut steps, mut succeeded, mut wrong) = (0, 0, 0, Vec::new());
     for seed in seeds {
@@ -203,5 +211,8 @@ fn random_sequences_have_the_same_results_and_leave_the_same_state() {
     );
     let shown = wrong.iter().take(5).cloned().collect::<Vec<_>>();
     assert!(wrong.is_empty(), "{}", shown.join("\n\n"));
-    assert!(first.is_some() || succeeded > steps / 2, "most steps do something");
+    assert!(
+        first.is_some() || succeeded > steps / 2,
+        "most steps do something"
+    );
 }

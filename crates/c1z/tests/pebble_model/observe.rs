@@ -35,7 +35,10 @@ pub(crate) fn observe(engine: &dyn StorageEngine, size: u32) -> Answers {
         add("map of", outcome(engine.stats_map(None, of)));
     }
     for fallback in [Fallback::List, Fallback::Point] {
-        add("resolved", outcome(engine.resolve(&Scope::Default, fallback)));
+        add(
+            "resolved",
+            outcome(engine.resolve(&Scope::Default, fallback)),
+        );
     }
     let runs = pages(0, |page| engine.list_sync_runs(page)).unwrap_or_default();
     let mut scopes = vec![Scope::Default];
@@ -57,42 +60,73 @@ pub(crate) fn observe(engine: &dyn StorageEngine, size: u32) -> Answers {
 
 fn records(engine: &dyn StorageEngine, scope: &Scope, size: u32, answers: &mut Answers) {
     let mut add = |about: String, answer: String| answers.push((about, answer));
-    add("types".to_owned(), listed(size, |page| engine.list_resource_types(scope, page)));
-    add("assets".to_owned(), listed(size, |page| engine.list_assets(scope, page)));
-    add("pending".to_owned(), listed(size, |page| engine.list_pending_expansion(scope, page)));
+    add(
+        "types".to_owned(),
+        listed(size, |page| engine.list_resource_types(scope, page)),
+    );
+    add(
+        "assets".to_owned(),
+        listed(size, |page| engine.list_assets(scope, page)),
+    );
+    add(
+        "pending".to_owned(),
+        listed(size, |page| engine.list_pending_expansion(scope, page)),
+    );
     let grants = GrantFilter::default();
     let rows = pages(0, |page| engine.list_grants(scope, &grants, page));
     let rows = rows.unwrap_or_default();
     for filter in resource_filters() {
-        let answer = listed(size, |page| engine.list_resources(scope, &filter, page));
+        let answer = whole(|page| engine.list_resources(scope, &filter, page));
         add(format!("{filter:?}"), answer);
     }
     for filter in entitlement_filters() {
-        let answer = listed(size, |page| engine.list_entitlements(scope, &filter, page));
+        let answer = whole(|page| engine.list_entitlements(scope, &filter, page));
         add(format!("{filter:?}"), answer);
     }
     let mut samples = vec![rows.first(), rows.last(), rows.get(rows.len() / 2)];
     samples.dedup();
-    for filter in samples.iter().copied().flatten().flat_map(|row| grant_filters(&row.grant)) {
-        let answer = listed(size, |page| engine.list_grants(scope, &filter, page));
+    for filter in samples
+        .iter()
+        .copied()
+        .flatten()
+        .flat_map(|row| grant_filters(&row.grant))
+    {
+        let answer = whole(|page| engine.list_grants(scope, &filter, page));
         add(format!("{filter:?}"), answer);
     }
-    add("grants".to_owned(), listed(size, |page| engine.list_grants(scope, &grants, page)));
-    for row in rows.iter().take(8) {
+    add(
+        "grants".to_owned(),
+        listed(size, |page| engine.list_grants(scope, &grants, page)),
+    );
+    for row in rows.iter().take(4) {
         let key = key_of(&row.grant);
         let id = &row.grant.id;
-        add(format!("grant {id:?}"), outcome(engine.get_grant(scope, id)));
-        add(format!("{key:?}"), outcome(engine.get_grant_by_key(scope, &key)));
+        add(
+            format!("grant {id:?}"),
+            outcome(engine.get_grant(scope, id)),
+        );
+        add(
+            format!("{key:?}"),
+            outcome(engine.get_grant_by_key(scope, &key)),
+        );
         let bare = EntitlementRef::bare(&key.entitlement.id);
-        add(format!("{bare:?}"), outcome(engine.get_entitlement(scope, &bare)));
+        add(
+            format!("{bare:?}"),
+            outcome(engine.get_entitlement(scope, &bare)),
+        );
         let principals = listed(size, |page| {
             engine.list_principals_for_entitlement(scope, &key.entitlement, page)
         });
         add(format!("principals of {:?}", key.entitlement), principals);
         let batch = [bare.id, "admin".to_owned()];
-        let answer = listed(size, |page| engine.list_grants_for_entitlements(scope, &batch, page));
+        let answer = listed(size, |page| {
+            engine.list_grants_for_entitlements(scope, &batch, page)
+        });
         add(format!("batch {batch:?}"), answer);
-        add(format!("{:?}", key.principal), outcome(engine.get_resource(scope, &key.principal)));
+        add(
+            format!("{:?}", key.principal),
+            outcome(engine.get_resource(scope, &key.principal)),
+        );
     }
 }
 
@@ -118,7 +152,16 @@ fn listed<T: Debug + PartialEq>(
         (Err(whole), Err(paged)) => assert_eq!(whole.kind(), paged.kind()),
         _ => panic!("pages of {size}: {whole:?} {paged:?}"),
     }
-    outcome(whole.map(|rows| {
+    sorted(whole)
+}
+
+/// All rows of a list, in an order of their own.
+fn whole<T: Debug>(list: impl Fn(&PageRequest) -> Result<Page<T>>) -> String {
+    sorted(pages(0, list))
+}
+
+fn sorted<T: Debug>(rows: Result<Vec<T>>) -> String {
+    outcome(rows.map(|rows| {
         let mut rows: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
         rows.sort();
         rows

@@ -7,7 +7,16 @@ use c1z_proto::google::protobuf::Any;
 use testkit::chance::Chance;
 
 const TYPES: [&str; 5] = ["a", "ab", "a:b", "user", "\0"];
-const IDS: [&str; 8] = ["a", "b", "a:b", ":", "\u{e9}", "e\u{301}", "\u{10ffff}", "a\0"];
+const IDS: [&str; 8] = [
+    "a",
+    "b",
+    "a:b",
+    ":",
+    "\u{e9}",
+    "e\u{301}",
+    "\u{10ffff}",
+    "a\0",
+];
 const TAILS: [&str; 4] = ["member", "", "a", "b:a"];
 const OPAQUE: [&str; 3] = ["admin", "a:b", "a:a:a"];
 
@@ -61,7 +70,11 @@ fn id_of(of: &ResourceRef) -> v2::ResourceId {
 }
 
 pub(crate) fn resource_type(chance: &mut Chance) -> v2::ResourceType {
-    let id = if chance.percent(1) { String::new() } else { pick(chance, &TYPES) };
+    let id = if chance.percent(1) {
+        String::new()
+    } else {
+        pick(chance, &TYPES)
+    };
     v2::ResourceType {
         id,
         display_name: pick(chance, &IDS),
@@ -87,7 +100,11 @@ pub(crate) fn resource(chance: &mut Chance) -> v2::Resource {
 
 pub(crate) fn entitlement(chance: &mut Chance) -> v2::Entitlement {
     let on = resource_ref(chance);
-    let id = if chance.percent(1) { String::new() } else { entitlement_id(chance, &on) };
+    let id = if chance.percent(1) {
+        String::new()
+    } else {
+        entitlement_id(chance, &on)
+    };
     v2::Entitlement {
         resource: MessageField::some(bare(&on)),
         id,
@@ -129,10 +146,13 @@ pub(crate) fn grant(chance: &mut Chance) -> v2::Grant {
     };
     if chance.percent(20) {
         let mut sources = v2::GrantSources::default();
-        sources.sources.insert(pick(chance, &OPAQUE), v2::grant_sources::GrantSource {
-            is_direct: chance.percent(50),
-            ..Default::default()
-        });
+        sources.sources.insert(
+            pick(chance, &OPAQUE),
+            v2::grant_sources::GrantSource {
+                is_direct: chance.percent(50),
+                ..Default::default()
+            },
+        );
         grant.sources = MessageField::some(sources);
     }
     grant
@@ -140,10 +160,17 @@ pub(crate) fn grant(chance: &mut Chance) -> v2::Grant {
 
 /// None to some dozens, some of them twice.
 pub(crate) fn several<T: Clone>(chance: &mut Chance, make: impl Fn(&mut Chance) -> T) -> Vec<T> {
-    let len = if chance.percent(10) { chance.below(40) } else { chance.below(6) };
+    let len = if chance.percent(10) {
+        chance.below(40)
+    } else {
+        chance.below(6)
+    };
     let mut records: Vec<T> = Vec::new();
     for _ in 0..len {
-        let again = chance.percent(10).then(|| chance.pick(&records).cloned()).flatten();
+        let again = chance
+            .percent(10)
+            .then(|| chance.pick(&records).cloned())
+            .flatten();
         records.push(again.unwrap_or_else(|| make(chance)));
     }
     records

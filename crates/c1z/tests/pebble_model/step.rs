@@ -6,9 +6,7 @@ use std::time::Duration;
 use c1z::Result;
 use c1z::engine::StorageEngine;
 use c1z::engine::page::collect_pages;
-use c1z::engine::types::{
-    EntitlementRef, GrantKey, ResourceRef, SyncId, SyncType, Verification,
-};
+use c1z::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncId, SyncType, Verification};
 use c1z_proto::connector::v2;
 use testkit::chance::Chance;
 
@@ -70,8 +68,14 @@ impl Known {
     }
 
     fn sync(&self, chance: &mut Chance) -> SyncId {
-        let known = if chance.percent(90) { self.syncs.first() } else { None };
-        known.cloned().unwrap_or_else(|| SyncId::from_stored("2qVyMyUb4B6tF8S1zv0KqZ3xQ1w"))
+        let known = if chance.percent(90) {
+            self.syncs.first()
+        } else {
+            None
+        };
+        known
+            .cloned()
+            .unwrap_or_else(|| SyncId::from_stored("2qVyMyUb4B6tF8S1zv0KqZ3xQ1w"))
     }
 }
 
@@ -86,7 +90,11 @@ fn sync_type(chance: &mut Chance) -> SyncType {
 }
 
 fn put(chance: &mut Chance) -> Put {
-    if chance.percent(30) { Put::IfNewer } else { Put::Plain }
+    if chance.percent(30) {
+        Put::IfNewer
+    } else {
+        Put::Plain
+    }
 }
 
 fn mark(chance: &mut Chance) -> Verification {
@@ -116,14 +124,23 @@ impl Step {
                 _ => Step::Start(sync_type(chance), String::new()),
             };
         }
-        if chance.percent(60) { Self::draw_write(chance) } else { Self::draw_other(chance, known) }
+        if chance.percent(60) {
+            Self::draw_write(chance)
+        } else {
+            Self::draw_other(chance, known)
+        }
     }
 
     fn draw_write(chance: &mut Chance) -> Self {
         match chance.below(16) {
-            0 => Step::ResourceTypes(put(chance), records::several(chance, records::resource_type)),
+            0 => Step::ResourceTypes(
+                put(chance),
+                records::several(chance, records::resource_type),
+            ),
             1..=3 => Step::Resources(put(chance), records::several(chance, records::resource)),
-            4..=5 => Step::Entitlements(put(chance), records::several(chance, records::entitlement)),
+            4..=5 => {
+                Step::Entitlements(put(chance), records::several(chance, records::entitlement))
+            }
             6..=9 => Step::Grants(put(chance), records::several(chance, records::grant)),
             10 => Step::Grants(Put::Expanded, records::several(chance, records::grant)),
             11 => Step::DeleteGrant(records::grant_id(chance)),

@@ -7,9 +7,9 @@ use buffa::{EnumValue, MessageField};
 use c1z_proto::connector::v2;
 use shingle::vfs::Entropy;
 
-use crate::engine::ids::Ksuids;
 use super::token::Token;
 use super::*;
+use crate::engine::ids::Ksuids;
 use crate::engine::types::{ResourceRef, SyncId, SyncType};
 use crate::engine::{Lifecycle as _, PageRequest, Reader as _, Scope, Writer as _};
 

@@ -91,7 +91,9 @@ impl Leftovers {
 pub(super) fn put_run(batch: &mut Batch, kv: &dyn Kv, run: &SyncRun) -> Result<()> {
     let key = Family::SyncRun.header();
     let stored = kv.get(key)?;
-    let stored = stored.as_deref().filter(|_| run_is_stored(stored.as_deref(), run));
+    let stored = stored
+        .as_deref()
+        .filter(|_| run_is_stored(stored.as_deref(), run));
     Ok(batch.set(key, &sync_run::encode_over(run, stored)?)?)
 }
 
@@ -101,10 +103,7 @@ fn run_is_stored(stored: Option<&[u8]>, run: &SyncRun) -> bool {
 }
 
 /// Deletes a range; those of the keyspace all have an end.
-pub(super) fn delete_range(
-    batch: &mut Batch,
-    range: &crate::keyspace::KeyRange,
-) -> Result<()> {
+pub(super) fn delete_range(batch: &mut Batch, range: &crate::keyspace::KeyRange) -> Result<()> {
     match &range.upper {
         Some(upper) => Ok(batch.delete_range(&range.lower, upper)?),
         None => Err(crate::Error::new(

@@ -43,11 +43,7 @@ impl Contract<Live> {
     }
 
     /// Changes the run of a sync. One row.
-    fn mark(
-        &self,
-        id: &SyncId,
-        change: impl FnOnce(&mut SyncRun) -> Result<()>,
-    ) -> Result<()> {
+    fn mark(&self, id: &SyncId, change: impl FnOnce(&mut SyncRun) -> Result<()>) -> Result<()> {
         let live = self.source();
         live.writable()?;
         self.change_run(&mut live.lock(), id, change)
@@ -77,10 +73,6 @@ impl Contract<Live> {
     }
 }
 
-/// # Complexity
-/// Every call but two touches the row of the run alone. The end of a sync is one pass over all records that sorts the index
-/// rows: O(records × log records). Deleting a sync is a range delete per family. Calls wait for the write that is running,
-/// and for the end of a sync.
 impl Lifecycle for Contract<Live> {
     fn start_new_sync(&self, sync_type: &SyncType, parent: &str) -> Result<SyncId> {
         self.start(&mut self.source().lock(), sync_type, parent)

@@ -86,7 +86,11 @@ impl View {
 
     /// The run, or nothing.
     pub(super) fn runs(&self) -> Result<Vec<SyncRun>> {
-        Ok(self.sync()?.map(|sync| sync.run.clone()).into_iter().collect())
+        Ok(self
+            .sync()?
+            .map(|sync| sync.run.clone())
+            .into_iter()
+            .collect())
     }
 }
 
@@ -219,7 +223,9 @@ impl Source for Live {
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {
         let view = self.view();
-        Ok(Box::new(snapshot::Snapshot(Arc::clone(view.require(sync)?))))
+        Ok(Box::new(snapshot::Snapshot(Arc::clone(
+            view.require(sync)?,
+        ))))
     }
 
     fn session_get(&self, sync: &SyncId, key: &str) -> Result<Option<Vec<u8>>> {

@@ -102,6 +102,7 @@ impl PebbleStore {
     }
 
     /// The same rows behind a new handle: nothing is current or viewed, nothing is unsaved, and the clock is trusted afresh.
+    /// O(1).
     ///
     /// # Errors
     /// Those of opening.
@@ -120,7 +121,8 @@ impl PebbleStore {
         &self.contract
     }
 
-    /// Calls `each` with every row of a snapshot, in the order of keys: what a file of this sync would hold.
+    /// Calls `each` with every row of a snapshot, in the order of keys: what a file of this sync would hold, indexes included,
+    /// also while it is not finished. O(rows), in constant memory.
     ///
     /// # Errors
     /// The first of `each`.
@@ -246,11 +248,13 @@ fn is_pending_marker(key: &[u8]) -> bool {
 
 /// Refuses ids that no v3 file can hold.
 pub(super) fn check_sync_id(id: &SyncId) -> Result<()> {
-    crate::ksuid::Ksuid::parse(id.as_str()).map(drop).map_err(|error| {
-        Error::new(
-            ErrorKind::InvalidArgument,
-            format!("a v3 file cannot hold this sync: sync_id=`{id}`"),
-        )
-        .with_source(error)
-    })
+    crate::ksuid::Ksuid::parse(id.as_str())
+        .map(drop)
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidArgument,
+                format!("a v3 file cannot hold this sync: sync_id=`{id}`"),
+            )
+            .with_source(error)
+        })
 }

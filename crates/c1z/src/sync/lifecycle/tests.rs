@@ -24,8 +24,18 @@ fn runs() -> Vec<SyncRun> {
         run("done", SyncType::Full, 500, true),
         run("open", SyncType::Full, 400, false),
         run("part", SyncType::Partial, 300, false),
-        run("stale", SyncType::ResourcesOnly, UNFINISHED_MAX_AGE_SECONDS + 1, false),
-        run("edge", SyncType::PartialUpserts, UNFINISHED_MAX_AGE_SECONDS, false),
+        run(
+            "stale",
+            SyncType::ResourcesOnly,
+            UNFINISHED_MAX_AGE_SECONDS + 1,
+            false,
+        ),
+        run(
+            "edge",
+            SyncType::PartialUpserts,
+            UNFINISHED_MAX_AGE_SECONDS,
+            false,
+        ),
     ]
 }
 
@@ -52,24 +62,47 @@ fn starting() {
     let table = [
         ("", &SyncType::Full, "", "Create".to_owned()),
         ("", &SyncType::Full, "parent", "InvalidArgument".to_owned()),
-        ("", &SyncType::ResourcesOnly, "parent", "InvalidArgument".to_owned()),
+        (
+            "",
+            &SyncType::ResourcesOnly,
+            "parent",
+            "InvalidArgument".to_owned(),
+        ),
         ("", &SyncType::Partial, "parent", "Create".to_owned()),
         ("", &SyncType::PartialUpserts, "parent", "Create".to_owned()),
-        ("", &SyncType::PartialDeletions, "parent", "Create".to_owned()),
+        (
+            "",
+            &SyncType::PartialDeletions,
+            "parent",
+            "Create".to_owned(),
+        ),
         ("", &unknown, "", "InvalidArgument".to_owned()),
         ("", &any, "", "InvalidArgument".to_owned()),
         ("open", &unknown, "", "InvalidArgument".to_owned()),
         ("open", &SyncType::Full, "", continued("open")),
         ("open", &SyncType::Full, "ignored", continued("open")),
-        ("open", &SyncType::Partial, "", "FailedPrecondition".to_owned()),
-        ("part", &SyncType::Full, "parent", "FailedPrecondition".to_owned()),
+        (
+            "open",
+            &SyncType::Partial,
+            "",
+            "FailedPrecondition".to_owned(),
+        ),
+        (
+            "part",
+            &SyncType::Full,
+            "parent",
+            "FailedPrecondition".to_owned(),
+        ),
         ("done", &SyncType::Full, "", "Create".to_owned()),
         ("done", &SyncType::Partial, "", "Create".to_owned()),
         ("vanished", &SyncType::Full, "", "Create".to_owned()),
     ];
     for (current, of, parent, expected) in table {
         let found = text(start(&runs(), &bound(current), of, parent));
-        assert_eq!(found, expected, "current {current:?} type {of} parent {parent:?}");
+        assert_eq!(
+            found, expected,
+            "current {current:?} type {of} parent {parent:?}"
+        );
     }
 }
 
@@ -81,7 +114,12 @@ fn resuming() {
     let missing = "NotFound".to_owned();
     let table = [
         ("open", None, Some("open"), resumed("open")),
-        ("open", Some(&SyncType::Partial), Some("open"), resumed("open")),
+        (
+            "open",
+            Some(&SyncType::Partial),
+            Some("open"),
+            resumed("open"),
+        ),
         ("open", None, Some("part"), refused.clone()),
         ("open", None, Some("nope"), refused.clone()),
         ("open", full, None, resumed("open")),
@@ -102,7 +140,10 @@ fn resuming() {
     for (current, of, named, expected) in table {
         let named = named.map(id);
         let found = text(resume(&runs(), &bound(current), of, named.as_ref(), NOW));
-        assert_eq!(found, expected, "current {current:?} type {of:?} id {named:?}");
+        assert_eq!(
+            found, expected,
+            "current {current:?} type {of:?} id {named:?}"
+        );
     }
 }
 
@@ -112,14 +153,24 @@ fn starting_or_resuming() {
     let resumed = |of: &str| text(Ok(Resume::Resumed(id(of))));
     let table = [
         (full, None, resumed("open")),
-        (Some(&SyncType::PartialDeletions), None, text(Ok(Resume::Start(SyncType::PartialDeletions)))),
+        (
+            Some(&SyncType::PartialDeletions),
+            None,
+            text(Ok(Resume::Start(SyncType::PartialDeletions))),
+        ),
         (full, Some("nope"), "NotFound".to_owned()),
         (full, Some("done"), "FailedPrecondition".to_owned()),
         (None, None, resumed("part")),
     ];
     for (of, named, expected) in table {
         let named = named.map(id);
-        let found = text(start_or_resume(&runs(), &bound(""), of, named.as_ref(), NOW));
+        let found = text(start_or_resume(
+            &runs(),
+            &bound(""),
+            of,
+            named.as_ref(),
+            NOW,
+        ));
         assert_eq!(found, expected, "type {of:?} id {named:?}");
     }
     let nothing = start_or_resume(&[], &bound(""), None, None, NOW);

@@ -106,9 +106,7 @@ impl LiveKv for MemoryKv {
 
 /// The families whose rows follow from primaries.
 fn derived() -> impl Iterator<Item = Family> {
-    Family::ALL
-        .into_iter()
-        .filter(|family| family.is_derived())
+    Family::ALL.into_iter().filter(|family| family.is_derived())
 }
 
 fn apply(batch: &Batch, staged: &mut Staged) -> Result<()> {

@@ -44,11 +44,13 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 #[test]
 fn a_snapshot_does_not_see_what_comes_after_it() {
     let kv = MemoryKv::new(ROOM);
-    kv.write(batch(&[("a", Some("1")), ("b", Some("1"))])).unwrap();
+    kv.write(batch(&[("a", Some("1")), ("b", Some("1"))]))
+        .unwrap();
     let first = kv.snapshot();
     let mut running = first.scan(&everything()).unwrap();
     assert_eq!(running.next().unwrap().unwrap().0, b"a");
-    kv.write(batch(&[("a", None), ("b", Some("2")), ("c", Some("2"))])).unwrap();
+    kv.write(batch(&[("a", None), ("b", Some("2")), ("c", Some("2"))]))
+        .unwrap();
     kv.write(batch(&[("b", None)])).unwrap();
     assert_eq!(rows(&*first), pairs(&[("a", "1"), ("b", "1")]));
     assert_eq!(first.get(b"b").unwrap().as_deref(), Some(&b"1"[..]));
@@ -67,7 +69,11 @@ fn versions_go_when_nobody_reads_them() {
     for _ in 0..10 {
         kv.write(batch(&[("key", Some("value"))])).unwrap();
     }
-    assert_eq!(bytes(), 11 * one, "an old snapshot keeps what is newer, too");
+    assert_eq!(
+        bytes(),
+        11 * one,
+        "an old snapshot keeps what is newer, too"
+    );
     drop(old);
     kv.write(batch(&[("key", Some("value"))])).unwrap();
     kv.write(batch(&[("key", Some("value"))])).unwrap();
@@ -93,7 +99,8 @@ fn what_does_not_fit_is_refused_whole() {
 #[test]
 fn ranges_are_half_open_and_may_be_empty() {
     let kv = MemoryKv::new(ROOM);
-    kv.write(batch(&[("a", Some("")), ("b", Some("")), ("c", Some(""))])).unwrap();
+    kv.write(batch(&[("a", Some("")), ("b", Some("")), ("c", Some(""))]))
+        .unwrap();
     let keys = |lower: &str, upper: &str| {
         let range = KeyRange {
             lower: lower.as_bytes().to_vec(),
@@ -251,6 +258,11 @@ fn a_seal_replaces_what_is_derived_all_at_once_or_not_at_all() {
     let digests = kv.snapshot().get(Family::DigestNode.header()).unwrap();
     assert_eq!(digests.as_deref(), Some(&b"last"[..]));
     assert!(kv.snapshot().get(b"\x03\x0astale").unwrap().is_none());
-    assert!(kv.snapshot().get(Family::SyncRun.header()).unwrap().is_some());
+    assert!(
+        kv.snapshot()
+            .get(Family::SyncRun.header())
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(rows(&*old), before);
 }

@@ -79,8 +79,7 @@ impl Versions {
         upper: Bound<&[u8]>,
         seq: u64,
     ) -> Option<(Vec<u8>, Stored)> {
-        if let (Bound::Included(low) | Bound::Excluded(low), Bound::Excluded(high)) =
-            (lower, upper)
+        if let (Bound::Included(low) | Bound::Excluded(low), Bound::Excluded(high)) = (lower, upper)
             && low >= high
         {
             return None;
@@ -122,7 +121,10 @@ impl Versions {
 
     /// Drops versions that no snapshot can see any more. Amortised O(log rows) per version.
     fn prune(&mut self) {
-        let oldest = self.pins.first_key_value().map_or(self.seq, |(seq, _)| *seq);
+        let oldest = self
+            .pins
+            .first_key_value()
+            .map_or(self.seq, |(seq, _)| *seq);
         while let Some((seq, _)) = self.replaced.front()
             && *seq <= oldest
         {
@@ -137,7 +139,10 @@ impl Versions {
                 self.bytes -= cost(&key, version.value.as_ref());
             }
             // That a key is gone needs no saying where nothing older is left.
-            if versions.first().is_some_and(|first| first.value.is_none() && first.seq <= oldest) {
+            if versions
+                .first()
+                .is_some_and(|first| first.value.is_none() && first.seq <= oldest)
+            {
                 versions.remove(0);
                 self.bytes -= cost(&key, None);
             }

@@ -23,7 +23,12 @@ fn derived(store: &super::PebbleStore, sync: &SyncId) -> [bool; 5] {
         family(Family::DigestNode),
         family(Family::GrantHash),
         rows.contains_key(&MetadataKey::EntitlementGraph.to_vec()),
-        store.engine().get_sync(sync).unwrap().verification.is_complete(),
+        store
+            .engine()
+            .get_sync(sync)
+            .unwrap()
+            .verification
+            .is_complete(),
     ]
 }
 
@@ -52,23 +57,33 @@ fn any_change_of_a_finished_sync_drops_all_of_it_and_no_change_none() {
         let (store, seam) = watched();
         let engine = store.engine();
         let sync = engine.start_new_sync(&SyncType::Full, "").unwrap();
-        engine.put_entitlements(&[entitlement("group:g:member")]).unwrap();
+        engine
+            .put_entitlements(&[entitlement("group:g:member")])
+            .unwrap();
         engine.put_grants(&[grant("a"), grant("z")]).unwrap();
         engine.end_sync().unwrap();
         store.set_entitlement_graph(&sync, Some(b"{}")).unwrap();
         engine.mark_verified(&sync, &mark()).unwrap();
         assert_eq!(derived(&store, &sync), [true; 5]);
         engine.set_current_sync(&sync).unwrap();
-        seam.counts.writes.store(0, std::sync::atomic::Ordering::Relaxed);
+        seam.counts
+            .writes
+            .store(0, std::sync::atomic::Ordering::Relaxed);
         call(engine).unwrap();
         assert_eq!(derived(&store, &sync), [is_kept; 5], "call {number}");
-        let writes = seam.counts.writes.load(std::sync::atomic::Ordering::Relaxed);
+        let writes = seam
+            .counts
+            .writes
+            .load(std::sync::atomic::Ordering::Relaxed);
         assert!(writes <= 1, "in one step with the change: {writes}");
         // What is read now is counted, and the digests count as not built.
         let stats = engine.stats(Some(&sync), None).unwrap();
         let listed = super::grant_ids(engine).len();
         assert_eq!(stats.grants, i64::try_from(listed).unwrap());
-        assert_eq!(engine.grants_digest(&Scope::Default).unwrap().is_some(), is_kept);
+        assert_eq!(
+            engine.grants_digest(&Scope::Default).unwrap().is_some(),
+            is_kept
+        );
         engine.end_sync().unwrap();
         assert_eq!(derived(&store, &sync), [true, true, true, is_kept, is_kept]);
     }
@@ -113,7 +128,10 @@ fn half_built_digests_and_pending_markers_are_gone_when_the_sync_goes_on() {
     engine.put_grants(&[grant("a")]).unwrap();
     engine.end_sync().unwrap();
     let mut left = rows(&store);
-    for marker in [MetadataKey::DigestBuildPending, MetadataKey::GrantIndexPending] {
+    for marker in [
+        MetadataKey::DigestBuildPending,
+        MetadataKey::GrantIndexPending,
+    ] {
         left.insert(marker.to_vec(), Vec::new());
     }
     left.retain(|key, _| Family::of(key) != Some(Family::GrantByPrincipal));
@@ -126,7 +144,9 @@ fn half_built_digests_and_pending_markers_are_gone_when_the_sync_goes_on() {
         ..Default::default()
     };
     let page = crate::engine::PageRequest::default();
-    let found = engine.list_grants(&Scope::Default, &of_user, &page).unwrap();
+    let found = engine
+        .list_grants(&Scope::Default, &of_user, &page)
+        .unwrap();
     assert_eq!(found.rows.len(), 1);
 }
 

@@ -26,7 +26,9 @@ fn while_a_sync_ends_records_are_refused_and_reads_go_on() {
         assert_eq!(refused.kind(), ErrorKind::Sealed);
         let refused = engine.delete_grant("g").unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Sealed);
-        let refused = engine.put_asset("a", "t", &mut b"x".as_slice()).unwrap_err();
+        let refused = engine
+            .put_asset("a", "t", &mut b"x".as_slice())
+            .unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Sealed);
         assert_eq!(engine.current_sync(), Some(sync.clone()));
         assert!(!engine.get_sync(&sync).unwrap().is_finished());
@@ -39,7 +41,10 @@ fn while_a_sync_ends_records_are_refused_and_reads_go_on() {
     let run = engine.get_sync(&sync).unwrap();
     assert!(run.is_finished());
     assert_eq!(run.stats.unwrap().grants, 1);
-    assert_eq!(engine.session_get(&sync, "", "k").unwrap(), Some(b"v".to_vec()));
+    assert_eq!(
+        engine.session_get(&sync, "", "k").unwrap(),
+        Some(b"v".to_vec())
+    );
     let late = engine.put_grants(&[grant("b")]).unwrap_err();
     assert_eq!(late.kind(), ErrorKind::NoCurrentSync);
 }
@@ -77,7 +82,10 @@ fn a_write_that_was_accepted_before_the_end_is_part_of_the_sync() {
                 thread::yield_now();
             }
             engine.end_sync().unwrap();
-            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+            writers
+                .into_iter()
+                .map(|writer| writer.join().unwrap())
+                .collect()
         });
         let mut accepted: Vec<String> = accepted.into_iter().flatten().collect();
         accepted.sort();

@@ -47,7 +47,9 @@ fn mark() -> Verification {
 
 /// Everything but when it was written: the calls that are done again get later stamps, of the same length.
 fn without_times(rows: &Rows) -> Vec<(Vec<u8>, usize)> {
-    rows.iter().map(|(key, value)| (key.clone(), value.len())).collect()
+    rows.iter()
+        .map(|(key, value)| (key.clone(), value.len()))
+        .collect()
 }
 
 /// Each operation of the seam fails once; the call that met it is repeated. Nothing of the failed call is seen, and the
@@ -107,11 +109,20 @@ fn a_failed_end_leaves_the_sync_open_and_unmarked() {
     engine.put_grants(&[grant("c")]).unwrap();
     engine.end_sync().unwrap();
     let rows = rows(&store);
-    let hashes = rows.keys().filter(|key| Family::of(key) == Some(Family::GrantHash));
+    let hashes = rows
+        .keys()
+        .filter(|key| Family::of(key) == Some(Family::GrantHash));
     assert_eq!(hashes.count(), 3);
     assert!(rows.contains_key(&MetadataKey::Stats.to_vec()));
     assert_eq!(grant_ids(engine).len(), 3);
-    assert_eq!(engine.grants_digest(&Scope::Default).unwrap().unwrap().count, 3);
+    assert_eq!(
+        engine
+            .grants_digest(&Scope::Default)
+            .unwrap()
+            .unwrap()
+            .count,
+        3
+    );
 }
 
 /// `store-contract` §0.8: what a checkpoint, an end and a deletion promise.

@@ -25,7 +25,11 @@ fn plain_puts_read_nothing_and_puts_if_newer_read_each_key_once() {
     engine.start_new_sync(&SyncType::Full, "").unwrap();
     engine.put_grants(&[grant("a")]).unwrap();
     let users: Vec<String> = (0..50).map(|n| n.to_string()).collect();
-    let grants: Vec<_> = users.iter().chain(&users[..10]).map(|user| grant(user)).collect();
+    let grants: Vec<_> = users
+        .iter()
+        .chain(&users[..10])
+        .map(|user| grant(user))
+        .collect();
     // What the call reads besides the records: the run.
     engine.put_grants(&grants).unwrap();
     engine.put_grants(&grants).unwrap();
@@ -38,7 +42,11 @@ fn plain_puts_read_nothing_and_puts_if_newer_read_each_key_once() {
     assert_eq!(seam.counts.gets() - alone.0, 50);
     engine.store_expanded_grants(&grants).unwrap();
     assert_eq!(seam.counts.gets() - alone.0, 50);
-    let expandable: Vec<_> = grants.iter().take(7).map(|grant| expands(grant.clone())).collect();
+    let expandable: Vec<_> = grants
+        .iter()
+        .take(7)
+        .map(|grant| expands(grant.clone()))
+        .collect();
     engine.put_grants(&expandable).unwrap();
     assert_eq!(seam.counts.gets() - alone.0, 7);
 }
@@ -49,13 +57,19 @@ fn ids_that_have_to_be_looked_for_share_one_scan() {
     let engine = store.engine();
     engine.start_new_sync(&SyncType::Full, "").unwrap();
     let users: Vec<String> = (0..30).map(|n| n.to_string()).collect();
-    let grants: Vec<_> = users.iter().map(|user| named(user, &format!("own-{user}"))).collect();
+    let grants: Vec<_> = users
+        .iter()
+        .map(|user| named(user, &format!("own-{user}")))
+        .collect();
     engine.put_grants(&grants).unwrap();
     engine.delete_grant("own-29").unwrap();
     seam.counts.scans();
     engine.delete_grant("own-28").unwrap();
     let one = seam.counts.scans();
-    let ids: Vec<String> = users[..20].iter().map(|user| format!("own-{user}")).collect();
+    let ids: Vec<String> = users[..20]
+        .iter()
+        .map(|user| format!("own-{user}"))
+        .collect();
     assert_eq!(engine.delete_grants_by_ids(&ids).unwrap(), 20);
     assert_eq!(seam.counts.scans(), one);
     assert_eq!(grant_ids(engine).len(), 8);
@@ -120,7 +134,10 @@ fn only_the_time_of_a_stored_row_is_compared() {
     let broken = with_row(options(), &type_key("t"), b"\x32\x02\x08\xff");
     assert_eq!(put(&broken).unwrap_err().kind(), ErrorKind::DataLoss);
     assert!(!broken.engine().is_dirty());
-    broken.engine().put_resource_types(std::slice::from_ref(&new)).unwrap();
+    broken
+        .engine()
+        .put_resource_types(std::slice::from_ref(&new))
+        .unwrap();
     assert_eq!(name_of(&broken, "t").unwrap(), "new");
 }
 
@@ -128,7 +145,9 @@ fn only_the_time_of_a_stored_row_is_compared() {
 fn pending(store: &PebbleStore) -> (usize, Vec<bool>) {
     let page = PageRequest::default();
     let engine = store.engine();
-    let listed = engine.list_pending_expansion(&Scope::Default, &page).unwrap();
+    let listed = engine
+        .list_pending_expansion(&Scope::Default, &page)
+        .unwrap();
     let filter = GrantFilter::default();
     let grants = engine.list_grants(&Scope::Default, &filter, &page).unwrap();
     let flags = grants.rows.iter().map(|row| row.needs_expansion);
@@ -148,13 +167,26 @@ fn the_same_expansion_keeps_its_flag_and_another_raises_it() {
     let mut value = Vec::new();
     record::grant::encode_into(&grant("u"), &put, &mut value).unwrap();
     let key = Key::Grant(record::grant::identity_of(&grant("u")).unwrap()).to_vec();
-    let store = |profile| with_row(PebbleOptions { profile, ..options() }, &key, &value);
+    let store = |profile| {
+        with_row(
+            PebbleOptions {
+                profile,
+                ..options()
+            },
+            &key,
+            &value,
+        )
+    };
     let same = expands(grant("u"));
     let ours = store(Profile::Ours);
-    ours.engine().put_grants(std::slice::from_ref(&same)).unwrap();
+    ours.engine()
+        .put_grants(std::slice::from_ref(&same))
+        .unwrap();
     assert_eq!(pending(&ours), (0, vec![false]), "D5");
     // Within one call as over several: what is between counts.
-    ours.engine().put_grants(&[grant("u"), same.clone()]).unwrap();
+    ours.engine()
+        .put_grants(&[grant("u"), same.clone()])
+        .unwrap();
     assert_eq!(pending(&ours), (1, vec![true]));
     let go = store(Profile::GoPebble);
     go.engine().put_grants(std::slice::from_ref(&same)).unwrap();
@@ -226,7 +258,11 @@ fn of_a_cancelled_call_nothing_is_visible() {
         },
     ];
     for (number, call) in calls.iter().enumerate() {
-        assert_eq!(call().unwrap_err().kind(), ErrorKind::Cancelled, "call {number}");
+        assert_eq!(
+            call().unwrap_err().kind(),
+            ErrorKind::Cancelled,
+            "call {number}"
+        );
         assert_eq!(rows(&store), before, "call {number}");
         cancel.lower();
     }
@@ -263,17 +299,22 @@ fn assets_follow_the_profile_and_the_cap_the_option() {
         store.engine().start_new_sync(&SyncType::Full, "").unwrap();
         store
     };
-    let put = |store: &PebbleStore, id: &str, data: &[u8]| {
-        store.engine().put_asset(id, "", &mut &*data)
-    };
+    let put =
+        |store: &PebbleStore, id: &str, data: &[u8]| store.engine().put_asset(id, "", &mut &*data);
     let types = |store: &PebbleStore| {
         let page = PageRequest::default();
         let page = store.engine().list_assets(&Scope::Default, &page).unwrap();
-        page.rows.into_iter().map(|row| (row.content_type, row.len)).collect::<Vec<_>>()
+        page.rows
+            .into_iter()
+            .map(|row| (row.content_type, row.len))
+            .collect::<Vec<_>>()
     };
     for (profile, expected) in [
         (Profile::Ours, vec![("unknown".to_owned(), 4)]),
-        (Profile::GoPebble, vec![(String::new(), 0), (String::new(), 4)]),
+        (
+            Profile::GoPebble,
+            vec![(String::new(), 0), (String::new(), 4)],
+        ),
     ] {
         let store = of(profile);
         put(&store, "empty", b"").unwrap();
@@ -299,10 +340,17 @@ fn a_sync_id_that_is_no_ksuid_is_refused() {
         ..options()
     });
     let store = store.unwrap();
-    let refused = store.engine().start_new_sync(&SyncType::Full, "").unwrap_err();
+    let refused = store
+        .engine()
+        .start_new_sync(&SyncType::Full, "")
+        .unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
     assert!(!store.engine().is_dirty());
-    assert!(rows(&store).keys().all(|key| Family::of(key) == Some(Family::Metadata)));
+    assert!(
+        rows(&store)
+            .keys()
+            .all(|key| Family::of(key) == Some(Family::Metadata))
+    );
 }
 
 /// What bare ids mean is found again after entitlements changed (§8.4 bug 39).
@@ -316,14 +364,22 @@ fn bare_ids_follow_the_entitlements() {
         ..grant(user)
     };
     engine.put_grants(&[opaque("a"), opaque("b")]).unwrap();
-    let by_id = || engine.get_grant(&Scope::Default, "opaque:user:a").map(|grant| grant.id);
+    let by_id = || {
+        engine
+            .get_grant(&Scope::Default, "opaque:user:a")
+            .map(|grant| grant.id)
+    };
     let by_entitlement = || {
         let ids = ["opaque".to_owned()];
         let page = PageRequest::default();
         let page = engine.list_grants_for_entitlements(&Scope::Default, &ids, &page);
         page.unwrap().rows.len()
     };
-    assert_eq!(by_entitlement(), 0, "an opaque id is known by its entitlement only");
+    assert_eq!(
+        by_entitlement(),
+        0,
+        "an opaque id is known by its entitlement only"
+    );
     engine.put_entitlements(&[entitlement("opaque")]).unwrap();
     assert_eq!(by_entitlement(), 2);
     assert_eq!(by_id().unwrap(), "opaque:user:a");

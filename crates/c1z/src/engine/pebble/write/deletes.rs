@@ -6,11 +6,11 @@ use super::super::live::{Ids, Live};
 use super::super::lookup;
 use super::records::at_index;
 use super::{Change, Writing};
+use crate::Result;
 use crate::engine::contract::{self, Contract};
 use crate::engine::types::{EntitlementRef, GrantKey, ResourceRef};
 use crate::keyspace::{Key, ResourceIdentity};
 use crate::record::GrantView;
-use crate::Result;
 
 /// Deletes the grants that the ids name, and returns how many there were.
 ///

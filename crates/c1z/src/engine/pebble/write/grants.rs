@@ -77,7 +77,12 @@ struct Put {
 
 impl Put {
     /// Makes the grant that is left when those of one key were written one after the other.
-    fn replace(&mut self, writing: &Writing<'_>, key: &[u8], same: &[Keyed<'_, v2::Grant>]) -> Result<()> {
+    fn replace(
+        &mut self,
+        writing: &Writing<'_>,
+        key: &[u8],
+        same: &[Keyed<'_, v2::Grant>],
+    ) -> Result<()> {
         let mut grants = same.iter().map(|(_, grant)| *grant);
         if !grants.clone().any(|grant| self.looks_back(grant)) {
             return match grants.next_back() {
@@ -107,7 +112,12 @@ impl Put {
     }
 
     /// Makes a grant with expansion and time of the stored one.
-    fn keep_expansion(&mut self, writing: &Writing<'_>, key: &[u8], grant: &v2::Grant) -> Result<()> {
+    fn keep_expansion(
+        &mut self,
+        writing: &Writing<'_>,
+        key: &[u8],
+        grant: &v2::Grant,
+    ) -> Result<()> {
         let stored = writing.stored(key)?;
         let Some(stored) = stored else {
             let none = PutExpansion::Keep(StoredExpansion::default());

@@ -21,10 +21,10 @@ use c1z_proto::connector::v2;
 use shingle::batch::Batch;
 
 use self::records::Rule;
+use super::Shared;
+use super::kv::KvValue;
 use super::leftovers::{Change, Leftovers};
 use super::live::{Handle, Ids, Live, View, sealed};
-use super::kv::KvValue;
-use super::Shared;
 use crate::Result;
 use crate::engine::Writer;
 use crate::engine::contract::Contract;
@@ -114,17 +114,6 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// # Complexity
-/// The costs of each call, in point reads (R) of the database beside what the store reads to keep its indexes:
-///
-/// | call | cost |
-/// |---|---|
-/// | puts of records | O(n log n), no R; of grants, one R for each with a `GrantExpandable` |
-/// | puts if newer, expanded grants | O(n log n), one R per distinct key |
-/// | deletes by structure | one R per key; for an entitlement without its resource, those of a lookup by id |
-/// | deletes by id | one R per reading of the id; one scan of all grants for all ids of the call that no reading finds |
-/// | assets | O(bytes); at most twice the asset in memory |
-/// | session entries | O(n); clearing: one range delete |
 impl Writer for Contract<Live> {
     fn put_resource_types(&self, records: &[v2::ResourceType]) -> Result<()> {
         records::put_resource_types(self, records, Rule::Replace)
