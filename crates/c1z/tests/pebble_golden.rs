@@ -10,6 +10,7 @@
 //! was not given.
 
 #![allow(
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a test that meets unexpected data must stop, and says what it compared"

@@ -21,7 +21,7 @@ pub use cancel::CancelFlag;
 pub use filter::{EntitlementFilter, Fallback, GrantFilter, ResourceFilter, Scope};
 pub use lifecycle::Lifecycle;
 pub use page::{Page, PageRequest};
-pub use pebble::{PebbleOptions, PebbleStore};
+pub use pebble::{EachRow, PebbleOptions, PebbleStore};
 pub use reader::Reader;
 pub use writer::Writer;
 

@@ -178,11 +178,11 @@ impl Live {
 impl Handle {
     /// What a change of a record has to drop, as found in `view`, the newest.
     pub(super) fn leftovers(&mut self, view: &View, run: &SyncRun) -> Result<Leftovers> {
-        if let Some(known) = self.leftovers {
-            return Ok(known);
+        if let Some(known) = &self.leftovers {
+            return Ok(known.clone());
         }
         let found = Leftovers::find(view.kv.as_ref(), run)?;
-        self.leftovers = Some(found);
+        self.leftovers = Some(found.clone());
         Ok(found)
     }
 

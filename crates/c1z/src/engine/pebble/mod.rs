@@ -31,7 +31,7 @@ mod write;
 mod tests;
 
 pub use options::PebbleOptions;
-pub use store::PebbleStore;
+pub use store::{EachRow, PebbleStore};
 
 use std::sync::Arc;
 

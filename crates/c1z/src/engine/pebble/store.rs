@@ -43,6 +43,9 @@ pub struct PebbleStore {
     warnings: Vec<String>,
 }
 
+/// Takes the key and the value of a row.
+pub type EachRow<'a> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'a;
+
 impl PebbleStore {
     /// What makes a record the same record in such a store.
     pub const IDENTITY: Identity = Identity::Structural;
@@ -126,7 +129,7 @@ impl PebbleStore {
     ///
     /// # Errors
     /// The first of `each`.
-    pub fn for_each_row(&self, each: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    pub fn for_each_row(&self, each: &mut EachRow<'_>) -> Result<()> {
         let mut scan = self.contract.source().view().kv.scan(&everything())?;
         while let Some((key, value)) = scan.next()? {
             each(key, value)?;

@@ -95,10 +95,16 @@ impl LiveKv for MemoryKv {
             let mut scan = base.scan(&family.range())?;
             while let Some((key, value)) = scan.next()? {
                 staged.derive(key, value)?;
-                pass.row(key, value, &mut |key, value| staged.emit(key, value))?;
+                pass.row(key, value, &mut |key, value| {
+                    staged.set(key, value);
+                    Ok(())
+                })?;
             }
         }
-        let last = pass.finish(&mut |key, value| staged.emit(key, value))?;
+        let last = pass.finish(&mut |key, value| {
+            staged.set(key, value);
+            Ok(())
+        })?;
         apply(&last, &mut staged)?;
         self.commit(base, staged.into_changes())
     }

@@ -32,7 +32,8 @@ impl Staged {
     pub(super) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         self.drop_derived(key)?;
         self.derive(key, value)?;
-        self.emit(key, value)
+        self.set(key, value);
+        Ok(())
     }
 
     /// Deletes a row and its index rows.
@@ -57,9 +58,8 @@ impl Staged {
     }
 
     /// Sets a row that nothing follows from.
-    pub(super) fn emit(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+    pub(super) fn set(&mut self, key: &[u8], value: &[u8]) {
         self.changes.insert(key.to_vec(), Some(value.into()));
-        Ok(())
     }
 
     /// Sets the index rows that follow from a primary row.

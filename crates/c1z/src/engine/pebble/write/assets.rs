@@ -66,7 +66,7 @@ fn read(data: &mut dyn Read, len_max: u64, cancel: &CancelFlag) -> Result<Vec<u8
         let len = bytes.len() as u64;
         let wanted = CHUNK_LEN.min((len_max - len).saturating_add(1));
         let more = data.take(wanted).read_to_end(&mut bytes);
-        let more = more.map_err(|error| cannot_read(error))?;
+        let more = more.map_err(cannot_read)?;
         if bytes.len() as u64 > len_max {
             return Err(Error::new(
                 ErrorKind::ResourceExhausted,

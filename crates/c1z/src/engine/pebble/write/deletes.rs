@@ -1,5 +1,6 @@
 //! Deletes of records, by structure and by id (`store-contract` §1.1, §5.6). Nothing else goes with a record.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::live::{Ids, Live};
@@ -47,12 +48,12 @@ pub(super) fn grants_by_keys(contract: &Contract<Live>, wanted: &[GrantKey]) -> 
     let mut identities = BTreeMap::new();
     let mut keys = BTreeSet::new();
     for grant in wanted {
-        let identity = match identities.get(&grant.entitlement) {
-            Some(known) => known,
-            None => {
+        let identity = match identities.entry(&grant.entitlement) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
                 let kv = view.kv.as_ref();
-                let found = lookup::entitlement_of_grants(kv, &view.opaque, &grant.entitlement)?;
-                identities.entry(&grant.entitlement).or_insert(found)
+                let id = &grant.entitlement;
+                new.insert(lookup::entitlement_of_grants(kv, &view.opaque, id)?)
             }
         };
         if let Some(identity) = identity {

@@ -109,7 +109,7 @@ impl<'a> Writing<'a> {
         }
         let left = self.handle.leftovers(&self.view, &self.sync.run)?;
         self.live.write(&mut self.handle, self.batch, ids)?;
-        self.handle.set_leftovers(left.without(self.dropped));
+        self.handle.set_leftovers(left.without(&self.dropped));
         Ok(())
     }
 }
