@@ -104,7 +104,7 @@ fn mark(chance: &mut Chance) -> Verification {
         mode: "connector".to_owned(),
     };
     if chance.percent(20) {
-        mark.mode = "odd".to_owned();
+        "odd".clone_into(&mut mark.mode);
     }
     mark
 }
@@ -182,7 +182,7 @@ impl Step {
                 read_only: chance.percent(15),
             },
             23 => Step::Wait(Duration::from_hours(7 * 24)),
-            24 => Step::GoBack(Duration::from_secs(3_600)),
+            24 => Step::GoBack(Duration::from_hours(1)),
             _ => Step::Wait(Duration::from_secs(1)),
         }
     }
