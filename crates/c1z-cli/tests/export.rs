@@ -1,5 +1,5 @@
-//! `export` and `dump-db`: the rows that the Go tool exports and none less, the same rows in CSV and
-//! XLSX, cells that no spreadsheet runs, and files that appear whole or not at all.
+//! `export` and `dump-db`: the rows that the Go tool exports and none less, the same rows in CSV
+//! and XLSX, cells that no spreadsheet runs, and files that appear whole or not at all.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -383,8 +383,8 @@ impl Reader for Contract {
         entitlements: &[EntitlementRef],
         page: &PageRequest,
     ) -> Result<Page<v2::Grant>> {
-        let named = entitlements.iter().filter(|of| !of.id.is_empty());
-        named.map(require_entitlement).collect::<Result<()>>()?;
+        let mut named = entitlements.iter().filter(|of| !of.id.is_empty());
+        named.try_for_each(require_entitlement)?;
         let binding = Binding {
             operation: Operation::GrantsForEntitlements,
             filter: &filter_text(&entitlements),

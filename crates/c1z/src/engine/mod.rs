@@ -6,6 +6,8 @@
 
 pub(crate) mod contract;
 pub mod filter;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod lifecycle;
 pub mod model;
 pub mod page;

@@ -7,6 +7,7 @@
 )]
 
 mod building;
+mod diffing;
 mod dump;
 mod faults;
 mod ndjson;
