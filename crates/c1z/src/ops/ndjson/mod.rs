@@ -54,6 +54,7 @@ pub mod fuzz;
 mod item;
 mod line;
 mod members;
+mod parse;
 mod reader;
 mod v1;
 mod writer;
