@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Parser, ValueEnum};
 pub(crate) use self::commands::{
     AccessArgs, AssetGetArgs, AssetsCommand, Command, CompareArgs, DiffArgs, EntitlementsArgs,
     Export, ExportArgs, GrantsArgs, Inspect, ListArgs, OutArgs, PrincipalsArgs, PrincipalsCommand,
-    ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand,
+    RepairArgs, ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand, VerifyArgs,
 };
 use crate::output::colour::When;
 

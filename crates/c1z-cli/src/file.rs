@@ -41,7 +41,7 @@ pub(crate) fn envelope_options(global: &Global) -> envelope::OpenOptions {
 
 /// The variables that limit decoding; flags stand for them, so that both mean the same for every
 /// format.
-fn variables(limits: &Limits) -> Variables {
+pub(crate) fn variables(limits: &Limits) -> Variables {
     Variables::from_lookup(|name| {
         let flag = match name {
             VAR_DECODED_MAX => limits.decoder_max_decoded_size_mb,

@@ -151,9 +151,10 @@ fn fuzz(target: fn(&[u8]), inputs: &[&PathBuf], seed: u64, limit: Limit, name: &
         let Some(path) = inputs.get(chance.below(inputs.len())) else {
             continue;
         };
-        let whole = match DATABASE_TARGETS.contains(&name) {
-            true => database(path),
-            false => bytes(OsFs.open(path).unwrap().as_ref()),
+        let whole = if DATABASE_TARGETS.contains(&name) {
+            database(path)
+        } else {
+            bytes(OsFs.open(path).unwrap().as_ref())
         };
         for _ in 0..200 {
             let input = damage(&whole, &mut chance);

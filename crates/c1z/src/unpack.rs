@@ -1,4 +1,5 @@
-//! The database of a v1 file, decoded: in memory where the budget allows, else in a file without a name.
+//! The database of a v1 file, decoded: in memory where the budget allows, else in a file without a
+//! name.
 //!
 //! The stream cannot be read at an offset, so it has to be decoded before the first page is read. A
 //! file in the scratch folder loses its name before the first byte is written to it: it is gone when

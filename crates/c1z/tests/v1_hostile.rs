@@ -14,13 +14,14 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use c1z::engine::page::collect_pages;
 use c1z::engine::types::{EntitlementRef, SyncId};
 use c1z::engine::{EntitlementFilter, GrantFilter, ResourceFilter, Scope};
-use c1z::envelope::{EnvelopeFile, write_v1};
+use c1z::envelope::{self, EnvelopeFile, write_v1};
 use c1z::v1_tables::Zone;
 use c1z::{ErrorKind, MemoryBudget, OpenOptions, Result, Store};
 use shingle::vfs::{Fs, MemFile, MemFs, OsFs, ReadFile};
@@ -65,24 +66,26 @@ fn answers(bytes: &[u8]) -> Result<String> {
         let granted = collect_pages(|page| reader.list_grants(&scope, &filter, page))?;
         let principals =
             collect_pages(|page| reader.list_principals_for_entitlement(&scope, &of, page))?;
-        text.push_str(&format!(
+        write!(
+            text,
             "{granted:?}{principals:?}{:?}",
             reader.get_entitlement(&scope, &of)?
-        ));
+        )
+        .unwrap();
     }
     for row in &grants {
-        text.push_str(&format!("{:?}", reader.get_grant(&scope, &row.grant.id)?));
+        writeln!(text, "{:?}", reader.get_grant(&scope, &row.grant.id)?).unwrap();
     }
     let pending = collect_pages(|page| reader.list_pending_expansion(&scope, page))?;
     let assets = collect_pages(|page| reader.list_assets(&scope, page))?;
     for asset in &assets {
-        text.push_str(&format!("{:?}", reader.get_asset(&scope, &asset.id)?));
+        writeln!(text, "{:?}", reader.get_asset(&scope, &asset.id)?).unwrap();
     }
     for run in &runs {
         let sync = SyncId::from_stored(run.id.as_str());
         let sessions = reader.session_get_all(&sync, "", "")?;
         let stats = reader.stats(Some(&sync), None)?;
-        text.push_str(&format!("{sessions:?}{stats:?}"));
+        writeln!(text, "{sessions:?}{stats:?}").unwrap();
     }
     Ok(format!("{text}{pending:?}{assets:?}"))
 }
@@ -149,7 +152,8 @@ fn a_flipped_bit_of_the_file_is_an_error_or_changes_no_answer() {
 /// The database in a golden file.
 fn image(case: &str) -> Vec<u8> {
     let path = Case::named(case).path("v1.c1z");
-    let EnvelopeFile::V1(file) = EnvelopeFile::open(&OsFs, &path, &Default::default()).unwrap()
+    let EnvelopeFile::V1(file) =
+        EnvelopeFile::open(&OsFs, &path, &envelope::OpenOptions::default()).unwrap()
     else {
         panic!("no v1 file");
     };

@@ -157,15 +157,23 @@ fn grants_of(reader: &dyn Reader, scope: &Scope, filter: &GrantFilter) -> Vec<St
     rows.unwrap_or_else(|error| vec![format!("{:?}", error.kind())])
 }
 
+fn put(answers: &mut Answers, question: String, answer: Vec<String>) {
+    let before = answers.insert(question, answer);
+    assert!(before.is_none(), "the same question twice");
+}
+
 /// Every question, asked.
 fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
     let mut answers = Answers::new();
-    let mut add = |question: String, answer: Vec<String>| {
-        assert!(
-            answers.insert(question, answer).is_none(),
-            "the same question twice"
-        );
-    };
+    whole_lists(reader, scope, about, &mut answers);
+    of_types_and_resources(reader, scope, about, &mut answers);
+    of_entitlements_and_principals(reader, scope, about, &mut answers);
+    single_rows(reader, scope, about, &mut answers);
+    answers
+}
+
+fn whole_lists(reader: &dyn Reader, scope: &Scope, about: &Subjects, answers: &mut Answers) {
+    let mut add = |question: String, answer| put(answers, question, answer);
     add(
         "types".into(),
         many(collect_pages(|page| {
@@ -206,6 +214,15 @@ fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
         "pending".into(),
         pending.unwrap_or_else(|error| vec![format!("{:?}", error.kind())]),
     );
+}
+
+fn of_types_and_resources(
+    reader: &dyn Reader,
+    scope: &Scope,
+    about: &Subjects,
+    answers: &mut Answers,
+) {
+    let mut add = |question: String, answer| put(answers, question, answer);
     for kind in &about.types {
         add(
             format!("type {kind}"),
@@ -253,6 +270,15 @@ fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
         };
         add(format!("grants on {id}"), grants_of(reader, scope, &filter));
     }
+}
+
+fn of_entitlements_and_principals(
+    reader: &dyn Reader,
+    scope: &Scope,
+    about: &Subjects,
+    answers: &mut Answers,
+) {
+    let mut add = |question: String, answer| put(answers, question, answer);
     for of in &about.entitlements {
         add(
             format!("entitlement {of:?}"),
@@ -284,6 +310,10 @@ fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
         };
         add(format!("grants to {of}"), grants_of(reader, scope, &filter));
     }
+}
+
+fn single_rows(reader: &dyn Reader, scope: &Scope, about: &Subjects, answers: &mut Answers) {
+    let mut add = |question: String, answer| put(answers, question, answer);
     for id in &about.grants {
         add(format!("grant {id}"), one(reader.get_grant(scope, id)));
     }
@@ -319,7 +349,6 @@ fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
     // When they were recorded, and the quality figures, have no place in v1.
     (stats.written_at, stats.ingest_quality) = (None, None);
     add("stats".into(), vec![format!("{stats:?}")]);
-    answers
 }
 
 /// The sync that both files of a case have: the only one of the v3 file, and the one of the same id, or the only one, in

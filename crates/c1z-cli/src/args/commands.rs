@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
+use crate::commands::{ConvertArgs, ExportC1zArgs, ToPebbleArgs};
+
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Counts of a sync, and how it ran
@@ -38,11 +40,19 @@ pub(crate) enum Command {
     /// The sync as a file for other programs
     #[command(subcommand)]
     Export(Export),
+    /// Syncs from one format into another
+    Convert(ConvertArgs),
+    /// One sync of a v1 file as a v3 file
+    ToPebble(ToPebbleArgs),
     /// The database inside the file, as it is
     #[command(hide = true)]
     DumpDb(ExportArgs),
     /// The file's structure: envelope, manifest, tables, keys
     Inspect(InspectArgs),
+    /// Check files: every checksum, index, digest and count
+    Verify(VerifyArgs),
+    /// Save what can be read of a damaged file, and rebuild the rest
+    Repair(RepairArgs),
     /// Completions for a shell, to standard output
     #[command(visible_alias = "completion")]
     Completions {
@@ -236,6 +246,8 @@ pub(crate) enum Export {
     Xlsx(ExportArgs),
     /// Everything, a line a record; nothing is lost [default output: ./sync.ndjson]
     Ndjson(ExportArgs),
+    /// One finished sync as a file of its own, in the same format [default output: ./latest.c1z]
+    C1z(ExportC1zArgs),
 }
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -283,4 +295,30 @@ pub(crate) enum Inspect {
         #[arg(long)]
         values: bool,
     },
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// Files or database directories to check [default: the file of --file]
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only head, index, manifest, footers and what they say of each other
+    #[arg(long, conflicts_with = "full")]
+    pub(crate) quick: bool,
+    /// Everything; the default
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Findings of one kind that are shown; all are counted
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) examples: usize,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct RepairArgs {
+    /// The damaged file; it is not changed
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// Where the new file goes; must not exist
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
 }

@@ -3,6 +3,7 @@
 mod access;
 mod assets;
 mod completions;
+mod convert;
 mod diff;
 mod dump_db;
 mod entitlements;
@@ -10,11 +11,18 @@ mod export;
 mod grants;
 mod inspect;
 mod principals;
+mod repair;
 mod resource_types;
 mod resources;
 mod sessions;
 mod stats;
 mod syncs;
+mod to_pebble;
+
+pub(crate) use convert::ConvertArgs;
+pub(crate) use export::ExportC1zArgs;
+pub(crate) use to_pebble::ToPebbleArgs;
+mod verify;
 
 use crate::args::{Args, Command, Format, Global};
 use crate::failure::{Failure, Verdict};
@@ -35,8 +43,12 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::Assets { what } => assets::run(global, what),
         Command::Sessions { what } => sessions::run(global, what),
         Command::Export(export) => export::run(global, export),
+        Command::Convert(args) => convert::run(global, args),
+        Command::ToPebble(args) => to_pebble::run(global, args),
         Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
+        Command::Verify(args) => return verify::run(global, args),
+        Command::Repair(args) => repair::run(global, args),
         Command::Completions { shell } => completions::completions(*shell),
         Command::Man { command } => completions::man(command.as_deref()),
     };

@@ -71,6 +71,14 @@ fn write_path<T>(
     existing: Existing,
     write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    if out
+        .metadata()
+        .is_ok_and(|found| !found.is_file() && !found.is_dir())
+    {
+        let error = Error::invalid("output is a device or a pipe, and would be replaced by a file");
+        let hint = "use `-` and send standard output there";
+        return Err(error.in_file(out).with_hint(hint).into());
+    }
     let written = publish(&OsFs, &OsEntropy, out, existing, |file| {
         write(file).map_err(|failure| match failure {
             Failure::Output(error) => Error::io("write", out, error),

@@ -29,7 +29,7 @@ pub fn v1_database(bytes: &[u8]) {
 fn read(bytes: &[u8]) -> Result<()> {
     let database = Database::open(Arc::new(MemFile::new(bytes)))?;
     let source = V1Source::open(&database, Zone::utc(), bytes.len() as u64)?;
-    let reader = Contract::new(source, Profile::Ours, Arc::new(OsClock));
+    let reader = Contract::new(Box::new(source), Profile::Ours, Arc::new(OsClock));
     for run in collect_pages(|page| reader.list_sync_runs(page))? {
         let scope = Scope::Sync(run.id.clone());
         // One kind of row may be damaged and the next one whole.
@@ -45,7 +45,7 @@ fn read(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn read_grants(reader: &Contract, scope: &Scope) -> Result<()> {
+fn read_grants(reader: &impl Reader, scope: &Scope) -> Result<()> {
     let filter = GrantFilter::default();
     let streamed = reader.stream_grants(scope, &filter)?;
     let streamed = streamed.collect::<Result<Vec<_>>>()?;
@@ -66,7 +66,7 @@ fn read_grants(reader: &Contract, scope: &Scope) -> Result<()> {
     collect_pages(|page| reader.list_pending_expansion(scope, page)).map(drop)
 }
 
-fn read_entitlements(reader: &Contract, scope: &Scope) -> Result<()> {
+fn read_entitlements(reader: &impl Reader, scope: &Scope) -> Result<()> {
     let rows = reader.stream_entitlements(scope, &EntitlementFilter::default())?;
     for row in rows.take(CLOSER_LOOKS) {
         let of = EntitlementRef::bare(row?.id);
@@ -83,7 +83,7 @@ fn read_entitlements(reader: &Contract, scope: &Scope) -> Result<()> {
     Ok(())
 }
 
-fn read_others(reader: &Contract, scope: &Scope) -> Result<()> {
+fn read_others(reader: &impl Reader, scope: &Scope) -> Result<()> {
     collect_pages(|page| reader.list_resource_types(scope, page))?;
     let resources = reader.stream_resources(scope, &ResourceFilter::default())?;
     resources.collect::<Result<Vec<_>>>()?;

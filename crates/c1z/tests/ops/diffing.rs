@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use c1z::engine::model::ids::Ksuids;
+use c1z::engine::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::types::{SyncId, SyncType, Timestamp};
 use c1z::engine::{Identity, Lifecycle as _, Profile};
@@ -27,6 +27,7 @@ fn model(identity: Identity) -> Model {
         clock: Arc::new(ManualClock::at(start)),
         ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(7)))),
         rows_max: 1_000_000,
+        one_sync: false,
     })
 }
 

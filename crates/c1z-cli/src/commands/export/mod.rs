@@ -1,5 +1,6 @@
 //! `c1z export`: a sync as a file that other programs read.
 
+mod clone;
 mod kept;
 mod rows;
 mod user;
@@ -13,14 +14,19 @@ use crate::failure::{Failure, warn};
 use crate::file::{self, Selected};
 use crate::memory::Shares;
 use crate::output::{Content, Csv, Progress, Watch, Workbook, write_file};
+pub(crate) use clone::ExportC1zArgs;
 use rows::{COLUMNS, Rows};
 
 pub(crate) fn run(global: &Global, export: &Export) -> Result<(), Failure> {
+    if let Export::C1z(args) = export {
+        return clone::run(global, args);
+    }
     let shares = Shares::for_files(global, 1);
     let store = file::open_within(global, &global.file, shares.file)?;
     let selected = file::select(global, &store)?;
     let table = |selected| Rows::new(store.reader(), selected, shares.command);
     match export {
+        Export::C1z(args) => clone::run(global, args),
         Export::Csv(args) => csv(global, args, table(selected.as_ref())),
         Export::Xlsx(args) => xlsx(global, args, table(selected.as_ref())),
         Export::Ndjson(args) => ndjson(global, args, &store, selected.as_ref(), shares),

@@ -1,8 +1,9 @@
-//! Reading v1 files: many syncs in one SQLite database, records known by external id (`c1z1-sqlite`).
+//! Reading v1 files: many syncs in one SQLite database, records known by external id
+//! (`c1z1-sqlite`).
 //!
-//! [`V1Source`] offers the rows; [`super::contract::Contract`] makes the reading contract of them. The
-//! file is never migrated: what a generation lacks is filled in as it is read ([`crate::v1_tables`],
-//! [`grants`]). A filter is answered by the index that narrows it most, else by a scan of the table;
+//! [`V1Source`] offers the rows; [`super::contract::Contract`] makes the reading contract of them.
+//! The file is never migrated: what a generation lacks is filled in as it is read
+//! ([`crate::v1_tables`], [`grants`]). A filter is answered by the index that narrows it most, else by a scan of the table;
 //! every row is then tested against the whole filter and against the sync that is read, so a row of
 //! another sync is never shown, whatever an index says. Rows come in the order of the index, or of
 //! their numbers.

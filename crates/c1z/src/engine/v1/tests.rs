@@ -138,8 +138,8 @@ fn conditions_on_the_expansion_hold_in_both_generations() {
     ] {
         for (has_expansion, needs_expansion) in [(Some(true), None), (None, Some(true))] {
             let wanted = Wanted::of(&GrantFilter {
-                has_expansion,
                 needs_expansion,
+                has_expansion,
                 ..GrantFilter::default()
             });
             let found = grants::listed(stored, &reading(backfilled, true), wanted).unwrap();
@@ -184,7 +184,7 @@ const IN_ORDER: &str = "create index a on v1_grants (entitlement_id, principal_r
      principal_resource_id)";
 const AT: &str = "2023-03-03 09:45:13";
 
-/// Two syncs with grants of `e` to users 0 to 9, each twice, in no order; and one more user in the other sync.
+/// Two syncs with grants of `e` to users 0 to 9, each twice, in no order; one more user in the other.
 fn source(statements: &[&str]) -> V1Source {
     let fs = MemFs::new();
     let body = fs.create(Path::new("body")).unwrap();

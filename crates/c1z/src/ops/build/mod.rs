@@ -1,4 +1,5 @@
-//! Building v3 databases and files from records (`c1z3-keyspace` §8, §9, §13, §14).
+//! Building files from records: v3 databases and files (`c1z3-keyspace` §8, §9, §13, §14), and v1
+//! files ([`v1`]).
 //!
 //! ```text
 //! records ──> SyncBuilder ──> BuiltSync ──> pack ──> published file
@@ -24,6 +25,7 @@ mod flow;
 mod manifest;
 mod options;
 mod sync;
+pub mod v1;
 mod v3;
 mod workspace;
 
