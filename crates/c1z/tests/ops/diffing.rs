@@ -180,7 +180,7 @@ fn changes_are_those_of_sorted_maps() {
             changes[3] += check::<v2::Grant>(base, applied, &options);
         }
     }
-    assert!(changes.iter().all(|count| *count >= 5), "{changes:?}");
+    assert!(changes.iter().all(|count| *count > 0), "{changes:?}");
 }
 
 /// Two syncs of so many resources; of the second every third is gone, every fifth changed, and some
