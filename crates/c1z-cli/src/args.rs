@@ -1,4 +1,5 @@
-//! The command line, as the parser sees it. Flags that every command takes stand before or after the subcommand.
+//! The command line, as the parser sees it. Flags that every command takes stand before or after
+//! the subcommand.
 
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use clap::{Args as ClapArgs, Parser, ValueEnum};
 pub(crate) use self::commands::{
     AccessArgs, AssetGetArgs, AssetsCommand, Command, CompareArgs, DiffArgs, EntitlementsArgs,
     Export, ExportArgs, GrantsArgs, Inspect, ListArgs, OutArgs, PrincipalsArgs, PrincipalsCommand,
-    ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand,
+    RepairArgs, ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand, VerifyArgs,
 };
 use crate::output::colour::When;
 
@@ -78,7 +79,8 @@ pub(crate) struct Global {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
-    /// Memory for caches, decoded frames and tables: a number of MiB, or with a unit (KiB, MiB, GiB)
+    /// Memory for caches, decoded frames and tables: a number of MiB, or with a unit (KiB, MiB,
+    /// GiB)
     #[arg(
         long,
         global = true,
@@ -88,6 +90,11 @@ pub(crate) struct Limits {
         value_parser = size::parse
     )]
     pub(crate) memory: u64,
+
+    /// Folder for the database of a v1 file that does not fit the memory [default: that of the
+    /// file]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) tmp_dir: Option<PathBuf>,
 
     /// Refuse a file that decodes to more MiB [env: `BATON_DECODER_MAX_DECODED_SIZE_MB`]
     #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]

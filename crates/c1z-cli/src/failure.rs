@@ -83,6 +83,7 @@ impl Failure {
 /// What can be done about an error whose place had no better advice.
 fn general_hint(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
+        ErrorKind::InvalidArgument => "`c1z COMMAND --help` says what is expected",
         ErrorKind::NotFound => {
             "check the spelling of the id and the file; the lists (`c1z resources`, `c1z grants`, ..) show what there is"
         }

@@ -20,6 +20,7 @@ pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<S
     let options = OpenOptions {
         budget: MemoryBudget::new(memory),
         variables: variables(&global.limits),
+        scratch: global.limits.tmp_dir.clone(),
         ..OpenOptions::default()
     };
     let store = c1z::open_with(path, &options)?;
@@ -38,7 +39,8 @@ pub(crate) fn envelope_options(global: &Global) -> envelope::OpenOptions {
     }
 }
 
-/// The variables that limit decoding; flags stand for them, so that both mean the same for every format.
+/// The variables that limit decoding; flags stand for them, so that both mean the same for every
+/// format.
 pub(crate) fn variables(limits: &Limits) -> Variables {
     Variables::from_lookup(|name| {
         let flag = match name {
@@ -69,8 +71,8 @@ impl From<SyncRun> for Selected {
     }
 }
 
-/// The sync that the command is about: the named one, else the latest finished of any type, else the newest unfinished.
-/// None, with a warning, if the file holds no sync at all.
+/// The sync that the command is about: the named one, else the latest finished of any type, else
+/// the newest unfinished. None, with a warning, if the file holds no sync at all.
 pub(crate) fn select(global: &Global, store: &Store) -> Result<Option<Selected>, Failure> {
     match &global.sync_id {
         Some(id) => Ok(Some(store.reader().get_sync(&SyncId::new(id)?)?.into())),

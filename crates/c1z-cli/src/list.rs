@@ -1,5 +1,5 @@
-//! One frame for every list: forms of output, `--limit`, `--fields`, progress. A command says what a row is; a new form or
-//! flag is added here, once.
+//! One frame for every list: forms of output, `--limit`, `--fields`, progress. A command says what
+//! a row is; a new form or flag is added here, once.
 
 use std::io::Write;
 
@@ -144,10 +144,8 @@ impl Form {
                 rows.row(json)?;
             }
             Self::Document(rows, Some(fields)) => {
-                let pruned = fields
-                    .pruned(value(listing, row, fields, json)?)
-                    .to_string();
-                let inner = pruned
+                let wanted = value(listing, row, fields, json)?.to_string();
+                let inner = wanted
                     .strip_prefix('{')
                     .and_then(|rest| rest.strip_suffix('}'));
                 rows.row(inner.unwrap_or_default().as_bytes())?;
@@ -210,7 +208,7 @@ fn value<L: Listing>(
     members(listing, row, |name| fields.wants(name), json)?;
     json.insert(0, b'{');
     json.push(b'}');
-    serde_json::from_slice(json).map_err(|error| {
+    fields.read(json).map_err(|error| {
         let what = c1z::Error::new(
             c1z::ErrorKind::ResourceExhausted,
             "a row is nested too deep to be taken apart",

@@ -1,8 +1,9 @@
 //! The `c1z` program: reads Baton `.c1z` files and prints what is in them.
 //!
-//! Standard output is data and nothing else; warnings, errors and progress go to standard error. The exit code is the gRPC
-//! number of the error's kind; 1 is a well-formed *no*. A reader that closes the pipe early ends the program quietly. An
-//! interrupt ends it by the signal, which shells report as 130: it writes nothing that would have to be cleaned up.
+//! Standard output is data and nothing else; warnings, errors and progress go to standard error.
+//! The exit code is the gRPC number of the error's kind; 1 is a well-formed *no*. A reader that
+//! closes the pipe early ends the program quietly. An interrupt ends it by the signal, which shells
+//! report as 130: it writes nothing that would have to be cleaned up.
 
 mod args;
 mod commands;

@@ -1,4 +1,5 @@
-//! The memory that a command takes for itself: a part of the budget, whose other part the opened file has.
+//! The memory that a command takes for itself: a part of the budget, whose other part the opened
+//! file has.
 
 use c1z::{MemoryBudget, Reservation};
 

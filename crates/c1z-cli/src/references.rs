@@ -1,7 +1,7 @@
 //! The objects that listed rows refer to, looked up once and kept within a bound.
 //!
-//! An object that the file does not hold is shown as `MISSING RESOURCE (type:id)` and the like, instead of failing the
-//! command.
+//! An object that the file does not hold is shown as `MISSING RESOURCE (type:id)` and the like,
+//! instead of failing the command.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,7 +15,8 @@ use c1z_proto::schema::Described;
 use crate::failure::Failure;
 use crate::output::Json;
 
-/// Bytes of rendered JSON that each kind of object may keep per generation; at most two generations live.
+/// Bytes of rendered JSON that each kind of object may keep per generation; at most two generations
+/// live.
 const KEPT_BYTES: usize = 6 << 20;
 
 /// What is shown of a referenced object.

@@ -108,7 +108,7 @@ fn bench(path: &str) -> c1z::Result<()> {
     })?;
     println!(
         "{:?}\n",
-        store.database().map(|database| database.counters())
+        store.database().map(shingle::db::Database::counters)
     );
     Ok(())
 }

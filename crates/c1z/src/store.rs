@@ -13,6 +13,7 @@ use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
 use crate::engine::pebble::PebbleSource;
 use crate::engine::reader::Metadata;
+use crate::engine::source::Source;
 use crate::engine::types::SyncId;
 use crate::engine::v1::V1Source;
 use crate::engine::{Profile, Reader};
@@ -179,6 +180,7 @@ impl Store {
             payload_encoding,
         };
         let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
+        let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         Ok(Self {
             path: path.to_owned(),
@@ -211,6 +213,7 @@ impl Store {
         };
         let database = sqlite_file::Database::open_with(unpacked.file, read_options)?;
         let source = V1Source::open(&database, options.zone.clone(), file.file_len())?;
+        let source: Box<dyn Source> = Box::new(source);
         Ok(Self {
             path: path.to_owned(),
             contract: Contract::new(source, options.profile, Arc::clone(&options.clock)),

@@ -1,4 +1,5 @@
-//! The database of a v1 file, decoded: in memory where the budget allows, else in a file without a name.
+//! The database of a v1 file, decoded: in memory where the budget allows, else in a file without a
+//! name.
 //!
 //! The stream cannot be read at an offset, so it has to be decoded before the first page is read. A
 //! file in the scratch folder loses its name before the first byte is written to it: it is gone when
@@ -26,16 +27,11 @@ pub(crate) struct Unpacked {
 /// # Errors
 /// Those of [`V1File::decode_into`]; of the scratch folder, with what to do instead.
 pub(crate) fn unpack(path: &Path, file: &V1File, options: &OpenOptions) -> Result<Unpacked> {
-    match file.decode_to_memory(&options.budget) {
-        Ok(database) => {
-            return Ok(Unpacked {
-                file: Arc::new(database),
-                warning: None,
-            });
-        }
-        // Over a limit of decoding, decoding again says so again.
-        Err(error) if error.kind() == ErrorKind::ResourceExhausted => {}
-        Err(error) => return Err(error),
+    if let Ok(database) = file.decode_within(&options.budget)? {
+        return Ok(Unpacked {
+            file: Arc::new(database),
+            warning: None,
+        });
     }
     let folder = match &options.scratch {
         Some(folder) => folder.clone(),

@@ -18,10 +18,11 @@ use c1z::engine::types::{EntitlementRef, ResourceRef, SyncId, SyncRun};
 use c1z::engine::{
     EntitlementFilter, Fallback, GrantFilter, PageRequest, Profile, Reader, ResourceFilter, Scope,
 };
+use c1z::envelope::{self, EnvelopeFile, write_v1};
 use c1z::v1_tables::Zone;
 use c1z::{ErrorKind, MemoryBudget, OpenOptions, Store};
 use common::{Comparison, open_as};
-use shingle::vfs::{FaultFs, FaultPlan, Fs, MemFs, OsFs};
+use shingle::vfs::{FaultFs, FaultPlan, Fs, MemFile, MemFs, OsFs};
 use testkit::check::Deviation;
 use testkit::clock::ManualClock;
 use testkit::golden::{Case, Format, PackedFile, cases_with, folder, packed_files};
@@ -197,11 +198,15 @@ fn runs(store: &Store) -> Vec<SyncRun> {
 fn times_are_instants_in_the_zone_of_the_writer() {
     let utc = in_zone("multi-sync", &Zone::utc());
     let rows = |store: &Store| {
+        let full = store
+            .reader()
+            .resolve(&Scope::Default, Fallback::List)
+            .unwrap();
+        let scope = Scope::Sync(full.unwrap());
         let rows = store
             .reader()
-            .stream_grants(&Scope::Default, &GrantFilter::default());
-        let rows: c1z::Result<Vec<_>> = rows.unwrap().collect();
-        rows.unwrap()
+            .stream_grants(&scope, &GrantFilter::default());
+        rows.unwrap().collect::<c1z::Result<Vec<_>>>().unwrap()
     };
     for (name, hours_west) in [
         ("UTC", 0),
@@ -308,6 +313,104 @@ fn a_database_beyond_the_budget_is_read_from_a_file_without_a_name() {
         assert!(fs.list(Path::new("scratch")).unwrap().is_empty());
         assert!(options.budget.peak() <= options.budget.limit());
     }
+}
+
+/// Older files say that they were written with a write-ahead log; it was checkpointed before they were packed.
+#[test]
+fn a_header_that_names_the_write_ahead_log_changes_nothing() {
+    let path = Case::named("realistic").path("v1.c1z");
+    let EnvelopeFile::V1(file) =
+        EnvelopeFile::open(&OsFs, &path, &envelope::OpenOptions::default()).unwrap()
+    else {
+        panic!("no v1 file");
+    };
+    let mut image = Vec::new();
+    file.decode_into(&mut image).unwrap();
+    assert_eq!(image[18..20], [1, 1]);
+    image[18..20].fill(2);
+    let fs = MemFs::new();
+    let mut packed = Vec::new();
+    write_v1(&MemFile::new(image), 1, &mut packed).unwrap();
+    let mut out = fs.create(Path::new("x.c1z")).unwrap();
+    out.write_all(&packed).unwrap();
+    let options = OpenOptions {
+        fs: Arc::new(fs.clone()),
+        ..OpenOptions::default()
+    };
+    let store = c1z::open_with("x.c1z", &options).unwrap();
+    let whole = c1z::open(&path).unwrap();
+    assert_eq!(everything(store.reader()), everything(whole.reader()));
+    assert_eq!(fs.list(Path::new("")).unwrap(), ["x.c1z"]);
+}
+
+/// Go asks its database for keys *like* the prefix, which takes `A` for `a` and knows two wildcards.
+#[test]
+fn a_session_prefix_is_compared_byte_by_byte() {
+    let store = c1z::open(Case::named("sessions-open").path("v1.c1z")).unwrap();
+    let (reader, sync) = (store.reader(), runs(&store)[0].id.clone());
+    let all = reader.session_get_all(&sync, "", "").unwrap().rows;
+    assert!(all.len() > 5, "{} entries", all.len());
+    let mut prefixes: Vec<String> = all
+        .iter()
+        .flat_map(|(key, _)| key.char_indices().map(|(at, _)| key[..at].to_owned()))
+        .collect();
+    let shouted: Vec<String> = prefixes
+        .iter()
+        .map(|prefix| prefix.to_uppercase())
+        .collect();
+    prefixes.extend(shouted);
+    prefixes.extend(["%", "_", "\\", "no such prefix"].map(str::to_owned));
+    for prefix in &prefixes {
+        let expected: Vec<_> = all
+            .iter()
+            .filter_map(|(key, value)| {
+                Some((key.strip_prefix(prefix.as_str())?.to_owned(), value.clone()))
+            })
+            .collect();
+        let found = reader.session_get_all(&sync, prefix, "").unwrap();
+        assert_eq!(found.rows, expected, "{prefix:?}");
+        // From the second one on.
+        if let Some((second, _)) = expected.get(1) {
+            let rest = reader.session_get_all(&sync, prefix, second).unwrap();
+            assert_eq!(rest.rows, expected[1..], "{prefix:?} from {second:?}");
+        }
+        for (key, value) in &expected {
+            let found = reader.session_get(&sync, prefix, key).unwrap();
+            assert_eq!(found.as_ref(), Some(value), "{prefix:?} {key:?}");
+        }
+    }
+}
+
+/// The same on a real file system, where a file without a name lives on in its handle.
+#[test]
+fn a_file_without_a_name_can_be_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = Case::named("realistic").path("v1.c1z");
+    let options = OpenOptions {
+        budget: MemoryBudget::new(256 << 10),
+        scratch: Some(scratch.path().to_owned()),
+        ..OpenOptions::default()
+    };
+    let store = c1z::open_with(&path, &options).unwrap();
+    assert!(OsFs.list(scratch.path()).unwrap().is_empty());
+    let whole = c1z::open(&path).unwrap();
+    assert_eq!(everything(store.reader()), everything(whole.reader()));
+}
+
+/// Too large for the caller's limits is not too large for the budget: nothing is written.
+#[test]
+fn a_database_beyond_the_limits_is_refused_before_a_file_is_made() {
+    let fs = memory("realistic");
+    let mut options = OpenOptions {
+        fs: Arc::new(FaultFs::new(
+            Arc::new(fs),
+            FaultPlan::parse("fail create *.unpacked =denied").unwrap(),
+        )),
+        ..OpenOptions::default()
+    };
+    options.limits.decoded_max = Some(1 << 12);
+    let error = c1z::open_with("in/x.c1z", &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ResourceExhausted, "{error:?}");
 }
 
 #[test]

@@ -157,15 +157,23 @@ fn grants_of(reader: &dyn Reader, scope: &Scope, filter: &GrantFilter) -> Vec<St
     rows.unwrap_or_else(|error| vec![format!("{:?}", error.kind())])
 }
 
+fn put(answers: &mut Answers, question: String, answer: Vec<String>) {
+    let before = answers.insert(question, answer);
+    assert!(before.is_none(), "the same question twice");
+}
+
 /// Every question, asked.
 fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
     let mut answers = Answers::new();
-    let mut add = |question: String, answer: Vec<String>| {
-        assert!(
-            answers.insert(question, answer).is_none(),
-            "the same question twice"
-        );
-    };
+    whole_lists(reader, scope, about, &mut answers);
+    of_types_and_resources(reader, scope, about, &mut answers);
+    of_entitlements_and_principals(reader, scope, about, &mut answers);
+    single_rows(reader, scope, about, &mut answers);
+    answers
+}
+
+fn whole_lists(reader: &dyn Reader, scope: &Scope, about: &Subjects, answers: &mut Answers) {
+    let mut add = |question: String, answer| put(answers, question, answer);
     add(
         "types".into(),
         many(collect_pages(|page| {
@@ -206,6 +214,15 @@ fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
         "pending".into(),
         pending.unwrap_or_else(|error| vec![format!("{:?}", error.kind())]),
     );
+}
+
+fn of_types_and_resources(
+    reader: &dyn Reader,
+    scope: &Scope,
+    about: &Subjects,
+    answers: &mut Answers,
+) {
+    let mut add = |question: String, answer| put(answers, question, answer);
     for kind in &about.types {
         add(
             format!("type {kind}"),
@@ -253,6 +270,15 @@ fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
         };
         add(format!("grants on {id}"), grants_of(reader, scope, &filter));
     }
+}
+
+fn of_entitlements_and_principals(
+    reader: &dyn Reader,
+    scope: &Scope,
+    about: &Subjects,
+    answers: &mut Answers,
+) {
+    let mut add = |question: String, answer| put(answers, question, answer);
     for of in &about.entitlements {
         add(
             format!("entitlement {of:?}"),
@@ -284,6 +310,10 @@ fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
         };
         add(format!("grants to {of}"), grants_of(reader, scope, &filter));
     }
+}
+
+fn single_rows(reader: &dyn Reader, scope: &Scope, about: &Subjects, answers: &mut Answers) {
+    let mut add = |question: String, answer| put(answers, question, answer);
     for id in &about.grants {
         add(format!("grant {id}"), one(reader.get_grant(scope, id)));
     }
@@ -308,10 +338,17 @@ fn answers(reader: &dyn Reader, scope: &Scope, about: &Subjects) -> Answers {
         sessions.iter().map(|entry| format!("{entry:?}")).collect(),
     );
     let mut stats = reader.stats(Some(&sync), None).unwrap();
+    for counts in [
+        &mut stats.resources_by_resource_type,
+        &mut stats.grants_by_resource_type,
+        &mut stats.entitlements_by_resource_type,
+    ] {
+        // What Go recorded in a v3 file leaves zeros out (`store-contract` §7).
+        counts.retain(|_, count| *count != 0);
+    }
     // When they were recorded, and the quality figures, have no place in v1.
     (stats.written_at, stats.ingest_quality) = (None, None);
     add("stats".into(), vec![format!("{stats:?}")]);
-    answers
 }
 
 /// The sync that both files of a case have: the only one of the v3 file, and the one of the same id, or the only one, in
@@ -345,16 +382,49 @@ fn differences(case: &Case, file: &str) -> Option<(usize, Vec<String>)> {
         let other = &answers_v3[question];
         if answer != other {
             different.push(format!(
-                "{question}\n   v1 {answer:.400?}\n   v3 {other:.400?}"
+                "{question}\n   v1 {answer:.200?}\n   v3 {other:.200?}"
             ));
         }
     }
     Some((answers_v1.len(), different))
 }
 
-/// Questions that are answered otherwise by design: the beginning of the question, and why.
-fn expected(case: &str, file: &str) -> &'static [(&'static str, &'static str)] {
+/// Questions that are answered otherwise by design: how they begin, how many, and why.
+type Expected = (&'static str, usize, &'static str);
+
+const BY_ID: &str = "identity: v1 by external id, v3 by structure (D2)";
+const FOLDED: &str = "the conversion folds rows of one structure (store-contract 4.7)";
+const STALE: &str =
+    "Go leaves the columns of a row that is written again as they were; filters are served by them";
+const ASSETS: &str = "Go's v1 writer stores no empty asset, and `unknown` for no type (D13)";
+const TOKEN: &str = "the conversion takes no figures over from the token";
+
+/// The two tables of their own, and three single answers. Everything else is equal.
+fn expected(case: &str, file: &str) -> &'static [Expected] {
     match (case, file) {
+        ("identity-collisions", "v3.indexed_zstd.c1z") => &[
+            ("entitlement ", 1, BY_ID),
+            ("entitlements", 3, BY_ID),
+            ("grant ", 3, BY_ID),
+            ("grants", 11, BY_ID),
+            ("GrantFilter", 5, BY_ID),
+            ("stats", 1, BY_ID),
+        ],
+        ("identity-collisions", "from-v1.c1z") => &[
+            ("entitlements on group:g", 2, STALE),
+            ("grant ", 3, FOLDED),
+            ("grants", 8, FOLDED),
+            ("GrantFilter", 4, FOLDED),
+            ("principals of", 1, STALE),
+            ("stats", 1, FOLDED),
+        ],
+        ("unusual-strings", "v3.indexed_zstd.c1z") => &[
+            ("asset empty-content-type", 1, ASSETS),
+            ("asset empty-data", 1, ASSETS),
+            ("stats", 1, ASSETS),
+        ],
+        ("overwrites-deletes", "v3.indexed_zstd.c1z") => &[("children of app:app-000", 1, STALE)],
+        ("multi-sync" | "tokens-finished", "from-v1.c1z") => &[("stats", 1, TOKEN)],
         _ => &[],
     }
 }
@@ -375,18 +445,14 @@ fn the_same_questions_have_the_same_answers() {
             };
             let label = format!("{}/{file}", case.name);
             let known = expected(&case.name, file);
-            let is_known =
-                |question: &String| known.iter().any(|(start, _)| question.starts_with(start));
+            let begin = |start: &str| different.iter().filter(|q| q.starts_with(start)).count();
+            for (start, count, reason) in known {
+                assert_eq!(begin(start), *count, "{label}: {start}: {reason}");
+            }
             let unknown: Vec<_> = different
                 .iter()
-                .filter(|question| !is_known(question))
+                .filter(|question| known.iter().all(|(start, ..)| !question.starts_with(start)))
                 .collect();
-            for (start, reason) in known {
-                assert!(
-                    different.iter().any(|question| question.starts_with(start)),
-                    "{label}: {start} does not differ any more ({reason})"
-                );
-            }
             table.set(&label, "questions", &questions);
             table.set(
                 &label,
@@ -394,7 +460,7 @@ fn the_same_questions_have_the_same_answers() {
                 &(different.len() - unknown.len()),
             );
             table.set(&label, "different", &unknown.len());
-            for question in unknown.iter().take(12) {
+            for question in unknown.iter().take(40) {
                 wrong.extend(["== ", &label, " ", question, "\n"]);
             }
             files += 1;
@@ -402,5 +468,5 @@ fn the_same_questions_have_the_same_answers() {
     }
     println!("{}", table.render());
     assert!(wrong.is_empty(), "{wrong}");
-    assert!(files > 35, "{files} pairs of files");
+    assert!(files >= 35, "{files} pairs of files");
 }

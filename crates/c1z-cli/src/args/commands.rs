@@ -49,6 +49,10 @@ pub(crate) enum Command {
     DumpDb(ExportArgs),
     /// The file's structure: envelope, manifest, tables, keys
     Inspect(InspectArgs),
+    /// Check files: every checksum, index, digest and count
+    Verify(VerifyArgs),
+    /// Save what can be read of a damaged file, and rebuild the rest
+    Repair(RepairArgs),
     /// Completions for a shell, to standard output
     #[command(visible_alias = "completion")]
     Completions {
@@ -291,4 +295,30 @@ pub(crate) enum Inspect {
         #[arg(long)]
         values: bool,
     },
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct VerifyArgs {
+    /// Files or database directories to check [default: the file of --file]
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only head, index, manifest, footers and what they say of each other
+    #[arg(long, conflicts_with = "full")]
+    pub(crate) quick: bool,
+    /// Everything; the default
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Findings of one kind that are shown; all are counted
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) examples: usize,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct RepairArgs {
+    /// The damaged file; it is not changed
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// Where the new file goes; must not exist
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
 }

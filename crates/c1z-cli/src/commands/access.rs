@@ -54,7 +54,8 @@ fn absent(principal: &ResourceRef) -> Failure {
     Failure::Library(Error::not_found(message).with_hint(hint))
 }
 
-/// Entitlements by resource, in the order in which grants name them. Ids only, and within the budget.
+/// Entitlements by resource, in the order in which grants name them. Ids only, and within the
+/// budget.
 #[derive(Debug, Default)]
 struct Access {
     resources: Vec<(ResourceRef, Vec<EntitlementRef>)>,

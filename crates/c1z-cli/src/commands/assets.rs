@@ -34,7 +34,7 @@ fn get(global: &Global, args: &AssetGetArgs) -> Result<(), Failure> {
         return Err(c1z::Error::not_found(format!("asset not found: id=`{id}`")).into());
     };
     let mut asset = store.reader().get_asset(&selected.scope, &args.id)?;
-    write_to(&args.out, &mut asset.data)
+    write_to(&global.file, &args.out, &mut asset.data)
 }
 
 struct Assets;

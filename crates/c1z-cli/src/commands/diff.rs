@@ -1,4 +1,5 @@
-//! `c1z diff`: what changed between the two latest finished full syncs of one file, in the Go tool's shape.
+//! `c1z diff`: what changed between the two latest finished full syncs of one file, in the Go
+//! tool's shape.
 
 use std::io::Write;
 
@@ -72,7 +73,8 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// One document. Its lists stand one after another, so each is a comparison of its own; nothing is collected.
+    /// One document. Its lists stand one after another, so each is a comparison of its own; nothing
+    /// is collected.
     fn print_document(&self) -> Result<u64, Failure> {
         let mut out = data();
         out.write_all(b"{\"resources\":")?;

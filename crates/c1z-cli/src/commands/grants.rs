@@ -48,7 +48,8 @@ pub(crate) fn run(global: &Global, args: &GrantsArgs) -> Result<(), Failure> {
     list::print(global, &args.list, Some(&selected), listing, rows)
 }
 
-/// Grants of what `-t`, `-r` and `-e` name. A resource narrows more than its type, so it comes first.
+/// Grants of what `-t`, `-r` and `-e` name. A resource narrows more than its type, so it comes
+/// first.
 pub(super) fn entitlement_filter(
     resource_type: Option<&str>,
     resource: Option<&str>,

@@ -1,5 +1,5 @@
-//! `c1z inspect`: the structure of a file, for people who have to know. Prints what stands in the bytes, decoded, and
-//! decodes only what was asked for.
+//! `c1z inspect`: the structure of a file, for people who have to know. Prints what stands in the
+//! bytes, decoded, and decodes only what was asked for.
 
 use std::io::Write;
 use std::path::Path;

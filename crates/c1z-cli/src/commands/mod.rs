@@ -11,6 +11,7 @@ mod export;
 mod grants;
 mod inspect;
 mod principals;
+mod repair;
 mod resource_types;
 mod resources;
 mod sessions;
@@ -21,6 +22,7 @@ mod to_pebble;
 pub(crate) use convert::ConvertArgs;
 pub(crate) use export::ExportC1zArgs;
 pub(crate) use to_pebble::ToPebbleArgs;
+mod verify;
 
 use crate::args::{Args, Command, Format, Global};
 use crate::failure::{Failure, Verdict};
@@ -45,6 +47,8 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::ToPebble(args) => to_pebble::run(global, args),
         Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
+        Command::Verify(args) => return verify::run(global, args),
+        Command::Repair(args) => repair::run(global, args),
         Command::Completions { shell } => completions::completions(*shell),
         Command::Man { command } => completions::man(command.as_deref()),
     };

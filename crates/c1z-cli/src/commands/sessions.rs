@@ -46,7 +46,7 @@ fn get(global: &Global, args: &SessionGetArgs) -> Result<(), Failure> {
         let hint = "`c1z sessions list` shows the keys";
         return Err(c1z::Error::not_found(message).with_hint(hint).into());
     };
-    write_to(&args.out, &mut value.as_slice())
+    write_to(&global.file, &args.out, &mut value.as_slice())
 }
 
 /// The entries under a prefix, one answer at a time.

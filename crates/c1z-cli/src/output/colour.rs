@@ -1,4 +1,5 @@
-//! Whether output is coloured: asked for, or on a terminal whose user did not object (`NO_COLOR`, `TERM=dumb`).
+//! Whether output is coloured: asked for, or on a terminal whose user did not object (`NO_COLOR`,
+//! `TERM=dumb`).
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;

@@ -1,13 +1,15 @@
-//! CSV records: RFC 4180 quoting, lines ended by LF as the Go tool ends them, and no cell that a spreadsheet runs.
+//! CSV records: RFC 4180 quoting, lines ended by LF as the Go tool ends them, and no cell that a
+//! spreadsheet runs.
 //!
-//! Display names and ids come from the systems that were synced, so whoever may name an account there writes into these
-//! cells. A spreadsheet takes a cell that begins like a formula for one, quoted or not (CWE-1236); such a cell gets a `'`
-//! in front, which spreadsheets read as *this is text*. JSON carries the same cells unchanged.
+//! Display names and ids come from the systems that were synced, so whoever may name an account
+//! there writes into these cells. A spreadsheet takes a cell that begins like a formula for one,
+//! quoted or not (CWE-1236); such a cell gets a `'` in front, which spreadsheets read as *this is
+//! text*. JSON carries the same cells unchanged.
 
 use std::io::{self, Write};
 
-/// First characters that make a spreadsheet take a cell for a formula, or skip to one. The last four are the full-width
-/// forms, which count in some locales.
+/// First characters that make a spreadsheet take a cell for a formula, or skip to one. The last
+/// four are the full-width forms, which count in some locales.
 const FORMULA_STARTS: [char; 11] = [
     '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
 ];

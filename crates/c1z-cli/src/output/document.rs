@@ -10,9 +10,11 @@ const SCHEMA: &str = "c1z.rows/1";
 
 /// Prints rows, each given as the joined members of a JSON object.
 ///
-/// * JSON: `{"LIST":[{..},{..}]}` on one line; `{}` without rows, as the Go tool leaves empty lists out.
-/// * JSON lines: a line of type `begin` with the schema and the sync, a line a row with the row's type, and a line of type
-///   `end` with the number of rows, so that a reader can tell a complete answer from a torn one.
+/// * JSON: `{"LIST":[{..},{..}]}` on one line; `{}` without rows, as the Go tool leaves empty lists
+///   out.
+/// * JSON lines: a line of type `begin` with the schema and the sync, a line a row with the row's
+///   type, and a line of type `end` with the number of rows, so that a reader can tell a complete
+///   answer from a torn one.
 pub(crate) struct Rows<W> {
     out: W,
     format: Format,

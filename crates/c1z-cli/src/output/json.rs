@@ -10,7 +10,8 @@ use crate::failure::Failure;
 pub(crate) struct Json(Printer);
 
 impl Json {
-    /// A printer that leaves out annotations of types that this build does not know, as the Go tool does.
+    /// A printer that leaves out annotations of types that this build does not know, as the Go tool
+    /// does.
     pub(crate) fn new() -> Self {
         let options = PrintOptions {
             unknown_any: UnknownAny::Omit,

@@ -1,5 +1,5 @@
-//! Progress of long lists, for somebody who waits: on standard error, and only where that is a terminal and the rows go
-//! elsewhere.
+//! Progress of long lists, for somebody who waits: on standard error, and only where that is a
+//! terminal and the rows go elsewhere.
 
 use std::io::{self, IsTerminal, Stderr, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -10,13 +10,14 @@ pub(crate) fn stdout() -> BufWriter<StdoutLock<'static>> {
     BufWriter::with_capacity(BUFFER, io::stdout().lock())
 }
 
-/// Standard output for JSON and CSV, which carry texts of the file as they are: what goes to a terminal is guarded.
+/// Standard output for JSON and CSV, which carry texts of the file as they are: what goes to a
+/// terminal is guarded.
 pub(crate) fn data() -> Guard<BufWriter<StdoutLock<'static>>> {
     Guard::new(stdout(), io::stdout().is_terminal())
 }
 
-/// Replaces control characters except line feeds and tabs by `\u00XX`, which in JSON means the same; passes everything on
-/// as it is where nobody looks.
+/// Replaces control characters except line feeds and tabs by `\u00XX`, which in JSON means the
+/// same; passes everything on as it is where nobody looks.
 #[derive(Debug)]
 pub(crate) struct Guard<W> {
     out: W,

@@ -1,7 +1,8 @@
 //! Text tables: columns padded to the widest cell and joined by ` | `.
 //!
-//! Widths are taken from the first rows, which are held back; later rows stream with those widths, so memory does not
-//! grow with the table. A wider cell further down pushes its own row out of line and nothing else.
+//! Widths are taken from the first rows, which are held back; later rows stream with those widths,
+//! so memory does not grow with the table. A wider cell further down pushes its own row out of line
+//! and nothing else.
 
 use std::io::{self, Write};
 

@@ -25,11 +25,17 @@ pub(crate) fn is_stdout(out: &Path) -> bool {
     out == Path::new("-")
 }
 
-/// Copies `bytes` to the target. An existing file is replaced only if that was asked for.
-pub(crate) fn write_to(out: &OutArgs, bytes: &mut dyn io::Read) -> Result<(), Failure> {
+/// Copies `bytes`, which come from `source`, to the target. An existing file is replaced only if
+/// that was asked for, and `source` never.
+pub(crate) fn write_to(
+    source: &Path,
+    out: &OutArgs,
+    bytes: &mut dyn io::Read,
+) -> Result<(), Failure> {
     if is_stdout(&out.out) {
         return write_stdout(Content::Bytes, |stdout| copy(bytes, stdout));
     }
+    check_source(source, &out.out)?;
     let existing = if out.force {
         Existing::Replace
     } else {
@@ -56,10 +62,7 @@ pub(crate) fn write_file<T>(
     if is_stdout(out) {
         return write_stdout(content, write);
     }
-    if is_same(source, out) {
-        let error = Error::invalid("output would replace the file that is read");
-        return Err(error.in_file(out).into());
-    }
+    check_source(source, out)?;
     write_path(out, Existing::Replace, write)
 }
 
@@ -68,6 +71,14 @@ fn write_path<T>(
     existing: Existing,
     write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    if out
+        .metadata()
+        .is_ok_and(|found| !found.is_file() && !found.is_dir())
+    {
+        let error = Error::invalid("output is a device or a pipe, and would be replaced by a file");
+        let hint = "use `-` and send standard output there";
+        return Err(error.in_file(out).with_hint(hint).into());
+    }
     let written = publish(&OsFs, &OsEntropy, out, existing, |file| {
         write(file).map_err(|failure| match failure {
             Failure::Output(error) => Error::io("write", out, error),
@@ -97,11 +108,20 @@ fn write_stdout<T>(
         out.flush()?;
         Ok(value)
     });
-    // The library wraps what it cannot write; whoever closes the pipe is to be recognised all the same.
+    // The library wraps what it cannot write; whoever closes the pipe is to be recognised all the
+    // same.
     match out.failure {
         Some(failure) if written.is_err() => Err(Failure::Output(failure)),
         _ => written,
     }
+}
+
+fn check_source(source: &Path, out: &Path) -> Result<(), Failure> {
+    if is_same(source, out) {
+        let error = Error::invalid("output would replace the file that is read");
+        return Err(error.in_file(out).into());
+    }
+    Ok(())
 }
 
 /// Whether both paths lead to one file. Two that do not exist are not the same.

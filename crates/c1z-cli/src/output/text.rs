@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// A text in which nothing can drive a terminal or leave its line: control characters, line separators and the marks that
-/// reorder text are shown escaped.
+/// A text in which nothing can drive a terminal or leave its line: control characters, line
+/// separators and the marks that reorder text are shown escaped.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
@@ -19,8 +19,9 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Controls (C0, DEL, C1), line and paragraph separators, and the embeddings, overrides and isolates by which a name could
-/// reorder what stands around it. Marks that only say which way a letter runs are left alone.
+/// Controls (C0, DEL, C1), line and paragraph separators, and the embeddings, overrides and
+/// isolates by which a name could reorder what stands around it. Marks that only say which way a
+/// letter runs are left alone.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

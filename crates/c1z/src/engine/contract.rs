@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use c1z_proto::connector::v2;
 use shingle::vfs::Clock;
@@ -22,47 +22,44 @@ use super::types::{
     EntitlementRef, GrantKey, ResourceRef, SyncId, SyncRun, SyncStats, SyncType, Timestamp,
 };
 use super::writer::SESSION_BUDGET_BYTES;
+use crate::sync::lifecycle;
 use crate::sync::resolve::{self, Bindings};
 use crate::sync::token::{self, Binding, Operation};
 use crate::{Error, ErrorKind, Result};
 
 /// A source that answers by the contract.
 #[derive(Debug)]
-pub(crate) struct Contract {
-    source: Box<dyn Source>,
+pub(crate) struct Contract<S: ?Sized = dyn Source> {
+    source: Box<S>,
     profile: Profile,
     clock: Arc<dyn Clock>,
     bindings: Mutex<Bindings>,
 }
 
-impl Contract {
-    pub(crate) fn new(
-        source: impl Source + 'static,
-        profile: Profile,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+impl<S: Source + ?Sized> Contract<S> {
+    pub(crate) fn new(source: Box<S>, profile: Profile, clock: Arc<dyn Clock>) -> Self {
         Self {
-            source: Box::new(source),
+            source,
             profile,
             clock,
             bindings: Mutex::default(),
         }
     }
 
+    /// The rows.
+    pub(crate) fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// The handle's bindings, to be read or changed by one thread at a time.
+    pub(crate) fn bindings(&self) -> MutexGuard<'_, Bindings> {
+        self.bindings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Pins reads to a sync, or unpins them (`store-contract` §2.2, D15).
     pub(crate) fn view(&self, id: Option<&SyncId>) -> Result<()> {
-        if let Some(id) = id {
-            resolve::require(&self.source.sync_runs()?, id)?;
-        }
-        let mut bindings = self.bindings.lock().unwrap_or_else(PoisonError::into_inner);
-        if bindings.current.is_some() {
-            return Err(Error::new(
-                ErrorKind::FailedPrecondition,
-                "a view cannot be set while a sync is current",
-            ));
-        }
-        bindings.view = id.cloned();
-        Ok(())
+        let runs = self.source.sync_runs()?;
+        lifecycle::view(&runs, &mut self.bindings(), id)
     }
 
     fn resolve_in(
@@ -71,11 +68,7 @@ impl Contract {
         scope: &Scope,
         fallback: Fallback,
     ) -> Result<Option<SyncId>> {
-        let bindings = self
-            .bindings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let bindings = self.bindings().clone();
         let now = Timestamp::from_system_time(self.clock.now());
         resolve::resolve(runs, &bindings, scope, fallback, self.profile, now)
     }
@@ -209,7 +202,7 @@ fn filter_text(filter: &impl std::fmt::Debug) -> String {
     format!("{filter:?}")
 }
 
-fn require_id(kind: &str, id: &str) -> Result<()> {
+pub(crate) fn require_id(kind: &str, id: &str) -> Result<()> {
     if id.is_empty() {
         Err(Error::invalid(format!("{kind} id is empty")))
     } else {
@@ -218,7 +211,7 @@ fn require_id(kind: &str, id: &str) -> Result<()> {
 }
 
 /// A reference with one half empty is a mistake, never a wildcard (D23).
-fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
+pub(crate) fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
     if id.resource_type.is_empty() || id.resource.is_empty() {
         return Err(Error::invalid(format!(
             "{kind} needs a type and an id: type=`{}` id=`{}`",
@@ -228,7 +221,7 @@ fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
     Ok(())
 }
 
-fn require_entitlement(id: &EntitlementRef) -> Result<()> {
+pub(crate) fn require_entitlement(id: &EntitlementRef) -> Result<()> {
     require_id("entitlement", &id.id)?;
     id.resource.as_ref().map_or(Ok(()), |resource| {
         require_ref("entitlement resource", resource)
@@ -262,7 +255,7 @@ fn missing(kind: &str, id: impl std::fmt::Display) -> Error {
     Error::not_found(format!("{kind} not found: id=`{id}`"))
 }
 
-impl Reader for Contract {
+impl<S: Source + ?Sized> Reader for Contract<S> {
     fn metadata(&self) -> Metadata {
         self.source.metadata()
     }
@@ -383,8 +376,8 @@ impl Reader for Contract {
         entitlements: &[EntitlementRef],
         page: &PageRequest,
     ) -> Result<Page<v2::Grant>> {
-        let named = entitlements.iter().filter(|of| !of.id.is_empty());
-        named.map(require_entitlement).collect::<Result<()>>()?;
+        let mut named = entitlements.iter().filter(|of| !of.id.is_empty());
+        named.try_for_each(require_entitlement)?;
         let binding = Binding {
             operation: Operation::GrantsForEntitlements,
             filter: &filter_text(&entitlements),

@@ -7,9 +7,10 @@ pub const PAGE_SIZE_MAX: u32 = 10_000;
 
 /// Which page of a list to return.
 ///
-/// A token is opaque and exclusive: it names the last row already returned. It stays valid when that row is deleted,
-/// and across closing, reopening and saving the store; it is bound to the operation, the sync and the filter that
-/// produced it, and anything else answers [`crate::ErrorKind::InvalidPageToken`].
+/// A token is opaque and exclusive: it names the last row already returned. It stays valid when
+/// that row is deleted, and across closing, reopening and saving the store; it is bound to the
+/// operation, the sync and the filter that produced it, and anything else answers
+/// [`crate::ErrorKind::InvalidPageToken`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PageRequest {
     /// Rows wanted; 0 or more than [`PAGE_SIZE_MAX`] means [`PAGE_SIZE_MAX`].
@@ -70,7 +71,8 @@ pub fn collect_pages<T>(list: impl FnMut(&PageRequest) -> Result<Page<T>>) -> Re
     rows_of_pages(list).collect()
 }
 
-/// The rows of a list as they are needed: one page with the largest page size is held at a time. An error is the last item.
+/// The rows of a list as they are needed: one page with the largest page size is held at a time. An
+/// error is the last item.
 pub fn rows_of_pages<T>(
     mut list: impl FnMut(&PageRequest) -> Result<Page<T>>,
 ) -> impl Iterator<Item = Result<T>> {

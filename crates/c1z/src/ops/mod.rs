@@ -12,6 +12,8 @@ mod dump;
 pub mod ndjson;
 mod observe;
 mod raw;
+pub mod repair;
+pub mod verify;
 
 pub use dump::{Dumped, dump};
 pub use observe::{NoObserver, Observer, Progress, Step};

@@ -27,7 +27,8 @@ pub struct GrantRow<'a> {
     pub principal_resource_id: Cow<'a, str>,
     /// Id of the grant.
     pub external_id: Cow<'a, str>,
-    /// An encoded `GrantExpandable`; none: the grant does not spread, or the file is older than the column.
+    /// An encoded `GrantExpandable`; none: the grant does not spread, or the file is older than the
+    /// column.
     pub expansion: Option<Cow<'a, [u8]>>,
     /// Whether it still has to be expanded.
     pub needs_expansion: bool,

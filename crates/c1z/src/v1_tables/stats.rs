@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::engine::types::{CallStat, SyncStats};
 
-/// Reads recorded statistics; none if the text is not what the column is for. A missing field is zero.
+/// Reads recorded statistics; none if the text is not what the column is for. A missing field is
+/// zero.
 pub fn decode(json: &str) -> Option<SyncStats> {
     let parsed: Value = serde_json::from_str(json).ok()?;
     let fields = parsed.as_object()?;

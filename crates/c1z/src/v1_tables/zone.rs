@@ -1,10 +1,11 @@
-//! Times in v1 files: text in the wall-clock time of the writing process, without a zone (`c1z1-sqlite` §4, D11).
+//! Times in v1 files: text in the wall-clock time of the writing process, without a zone
+//! (`c1z1-sqlite` §4, D11).
 //!
 //! | form | example |
 //! |---|---|
-//! | what is written | `2026-03-03 09:45:13.056791`: 1 to 9 digits of fraction, trailing zeros and a bare dot dropped |
+//! | what is written | `2026-03-03 09:45:13.056791`: at most 9 digits, trailing zeros dropped |
 //! | also read | `T` for the space; minutes only; the date only |
-//! | with a zone of its own, taken at its word | `Z` or `+02:00` at the end, or ` +0200 CEST`, as Go prints a time |
+//! | with a zone of its own | `Z` or `+02:00` at the end, or ` +0200 CEST`, as Go prints a time |
 //!
 //! A wall clock that a zone shows twice is taken as the earlier of the two instants, one that it
 //! skips as if it had not been moved forward yet: at most one hour off, and not recoverable.
@@ -80,9 +81,9 @@ impl Zone {
     fn try_instant(&self, text: &str) -> Option<Timestamp> {
         let mut rest = text;
         let wall = wall_clock(&mut rest)?;
-        let at = match offset(rest)? {
-            Some(east) => east.to_timestamp(wall).ok()?,
-            None => self.0.to_timestamp(wall).ok()?,
+        let at = match Told::parse(rest)? {
+            Told::East(offset) => offset.to_timestamp(wall).ok()?,
+            Told::Nothing => self.0.to_timestamp(wall).ok()?,
         };
         let nanos = at.as_nanosecond();
         Some(Timestamp {
@@ -150,21 +151,30 @@ fn wall_clock(rest: &mut &str) -> Option<DateTime> {
     .ok()
 }
 
-/// What the text says of its zone: nothing, or an offset. None: it says something else.
-fn offset(text: &str) -> Option<Option<Offset>> {
-    match text {
-        "" => Some(None),
-        "Z" => Some(Some(Offset::UTC)),
-        _ => match text.strip_prefix(' ') {
-            // As Go prints a time: an offset without colon, a name, perhaps a monotonic reading.
-            Some(printed) => {
-                let (number, name) = printed.split_once(' ')?;
-                let name = name.split_once(" m=").map_or(name, |(name, _)| name);
-                (!name.is_empty() && !name.contains(' ')).then_some(())?;
-                east(number, false).map(Some)
-            }
-            None => east(text, true).map(Some),
-        },
+/// What a text says of its zone.
+enum Told {
+    Nothing,
+    East(Offset),
+}
+
+impl Told {
+    fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self::Nothing);
+        }
+        if text == "Z" {
+            return Some(Self::East(Offset::UTC));
+        }
+        let Some(printed) = text.strip_prefix(' ') else {
+            return east(text, true).map(Self::East);
+        };
+        // As Go prints a time: an offset without colon, a name, perhaps a monotonic reading.
+        let (number, name) = printed.split_once(' ')?;
+        let name = name.split_once(" m=").map_or(name, |(name, _)| name);
+        if name.is_empty() || name.contains(' ') {
+            return None;
+        }
+        east(number, false).map(Self::East)
     }
 }
 

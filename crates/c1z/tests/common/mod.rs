@@ -50,8 +50,25 @@ impl Comparison {
         } else {
             Order::AsGo
         };
-        let options = CheckOptions { order, deviations };
-        let report: CheckReport = check_reader(reader, dump, profile, &options);
+        self.add_with(
+            label,
+            reader,
+            dump,
+            profile,
+            &CheckOptions { order, deviations },
+        );
+    }
+
+    /// The same, in an order that the caller knows.
+    pub(crate) fn add_with(
+        &mut self,
+        label: &str,
+        reader: &dyn Reader,
+        dump: &Dump,
+        profile: Profile,
+        options: &CheckOptions,
+    ) {
+        let report: CheckReport = check_reader(reader, dump, profile, options);
         report.fill(&mut self.table, label);
         if !report.is_clean() {
             let differences = report.render(8);

@@ -168,14 +168,8 @@ fn bytes(bytes: Vec<u8>) -> Value<'static> {
     Value::Blob(bytes.into())
 }
 
-/// The packed file.
-pub(crate) fn file(groups: usize, generation: Generation) -> Vec<u8> {
-    let fs = MemFs::new();
-    let body = fs.create(Path::new("body")).unwrap();
-    let statements = generation.statements();
-    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
-    let mut writer = Writer::new(body, &statements, WriteOptions::default()).unwrap();
-    write(&mut writer, "v1_sync_runs", &[()], |(), sync| {
+fn write_runs(writer: &mut Writer, generation: Generation) {
+    write(writer, "v1_sync_runs", &[()], |(), sync| {
         let mut values = vec![
             Value::text(sync),
             Value::text(AT),
@@ -190,39 +184,34 @@ pub(crate) fn file(groups: usize, generation: Generation) -> Vec<u8> {
         }
         values
     });
-    let groups_and_children: Vec<(&str, String, Option<String>)> = (0..groups)
-        .flat_map(|group| {
-            let id = format!("g{group:05}");
-            [("group", id.clone(), None), ("child", id.clone(), Some(id))]
-        })
+}
+
+/// A resource for each group, and a child of it.
+fn write_resources(writer: &mut Writer, groups: &[String]) {
+    let rows: Vec<(&str, &String, Option<&String>)> = groups
+        .iter()
+        .flat_map(|id| [("group", id, None), ("child", id, Some(id))])
         .collect();
-    write(
-        &mut writer,
-        "v1_resources",
-        &groups_and_children,
-        |(kind, id, parent), sync| {
-            let message = v2::Resource {
-                parent_resource_id: parent
-                    .as_ref()
-                    .map(|id| resource("group", id).id.into_option().unwrap())
-                    .into(),
-                ..resource(kind, id)
-            };
-            vec![
-                Value::text(kind),
-                owned(format!("{kind}:{id}")),
-                parent
-                    .as_ref()
-                    .map_or(Value::Null, |_| Value::text("group")),
-                parent.as_ref().map_or(Value::Null, |id| Value::text(id)),
-                bytes(message::encode(&message)),
-                Value::text(sync),
-                Value::text(AT),
-            ]
-        },
-    );
-    let entitlements: Vec<String> = (0..groups).map(|group| format!("g{group:05}")).collect();
-    write(&mut writer, "v1_entitlements", &entitlements, |on, sync| {
+    write(writer, "v1_resources", &rows, |(kind, id, parent), sync| {
+        let parent_id = parent.map(|id| resource("group", id).id.into_option().unwrap());
+        let message = v2::Resource {
+            parent_resource_id: parent_id.into(),
+            ..resource(kind, id)
+        };
+        vec![
+            Value::text(kind),
+            owned(format!("{kind}:{id}")),
+            parent.map_or(Value::Null, |_| Value::text("group")),
+            parent.map_or(Value::Null, |id| Value::text(id)),
+            bytes(message::encode(&message)),
+            Value::text(sync),
+            Value::text(AT),
+        ]
+    });
+}
+
+fn write_entitlements(writer: &mut Writer, groups: &[String]) {
+    write(writer, "v1_entitlements", groups, |on, sync| {
         let message = v2::Entitlement {
             id: format!("group:{on}:member"),
             resource: resource("group", on).into(),
@@ -237,7 +226,10 @@ pub(crate) fn file(groups: usize, generation: Generation) -> Vec<u8> {
             Value::text(AT),
         ]
     });
-    write(&mut writer, "v1_grants", &grants(groups), |row, sync| {
+}
+
+fn write_grants(writer: &mut Writer, groups: usize, generation: Generation) {
+    write(writer, "v1_grants", &grants(groups), |row, sync| {
         let message = row.message(row.expands && !generation.is_current());
         let mut values = vec![
             Value::text(row.kind),
@@ -262,19 +254,32 @@ pub(crate) fn file(groups: usize, generation: Generation) -> Vec<u8> {
         ]);
         values
     });
+}
+
+fn write_sessions(writer: &mut Writer, groups: &[String]) {
+    write(writer, "v1_connector_sessions", groups, |on, sync| {
+        vec![
+            Value::text(sync),
+            owned(format!("p-k{}", &on[1..])),
+            Value::blob(b"value"),
+        ]
+    });
+}
+
+/// The packed file.
+pub(crate) fn file(groups: usize, generation: Generation) -> Vec<u8> {
+    let fs = MemFs::new();
+    let body = fs.create(Path::new("body")).unwrap();
+    let statements = generation.statements();
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    let mut writer = Writer::new(body, &statements, WriteOptions::default()).unwrap();
+    let names: Vec<String> = (0..groups).map(|group| format!("g{group:05}")).collect();
+    write_runs(&mut writer, generation);
+    write_resources(&mut writer, &names);
+    write_entitlements(&mut writer, &names);
+    write_grants(&mut writer, groups, generation);
     if generation.is_current() {
-        write(
-            &mut writer,
-            "v1_connector_sessions",
-            &entitlements,
-            |on, sync| {
-                vec![
-                    Value::text(sync),
-                    owned(format!("p-k{}", &on[1..])),
-                    Value::blob(b"value"),
-                ]
-            },
-        );
+        write_sessions(&mut writer, &names);
     }
     let written = writer.finish().unwrap();
     let image = Image::new(written.first_page, fs.open(Path::new("body")).unwrap());

@@ -21,7 +21,7 @@ fn comes_back(path: &str) -> (u64, u64) {
 
     let mut reader = Reader::new(BufReader::with_capacity(1 << 20, file)).unwrap();
     let mut scan = database.scan(Bounds::all(), ScanOptions::default());
-    while let Some(item) = reader.next().unwrap() {
+    while let Some(item) = reader.next_item().unwrap() {
         let Item::Record(record) = item else { continue };
         assert_eq!(record.form, Form::Stored { key: None });
         let row = loop {

@@ -38,13 +38,12 @@ impl<K: Hash + Eq, V> Kept<K, V> {
         if let Some(kept) = self.young.get(&key) {
             return Ok(Rc::clone(kept));
         }
-        let (value, bytes) = match self.old.remove(&key) {
+        let (value, bytes) = if let Some(kept) = self.old.remove(&key) {
             // Its bytes are not known any more; an average will do.
-            Some(kept) => (kept, self.average()),
-            None => {
-                let (value, bytes) = load(&key)?;
-                (Rc::new(value), bytes + ENTRY_OVERHEAD)
-            }
+            (kept, self.average())
+        } else {
+            let (value, bytes) = load(&key)?;
+            (Rc::new(value), bytes + ENTRY_OVERHEAD)
         };
         if self.young_bytes + bytes > self.bytes_max {
             self.old = std::mem::take(&mut self.young);

@@ -64,7 +64,7 @@ fn xlsx(global: &Global, args: &ExportArgs, rows: Rows<'_>) -> Result<(), Failur
     tell(left_out);
     if workbook.sheets > 1 {
         warn(format_args!(
-            "a sheet holds 1,048,576 rows; the rest stands in Sheet2 to Sheet{}",
+            "rows stand in {} sheets, Sheet1 and on, since one holds 1,048,576",
             workbook.sheets
         ));
     }

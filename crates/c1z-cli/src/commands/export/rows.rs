@@ -6,15 +6,16 @@
 //! | `Entitlement` | all entitlements |
 //! | `Grant` | grants of resources with a user trait |
 //!
-//! Identities come type by type, in byte order of the types' ids; otherwise the order inside a kind is
-//! that in which the file lists them: by identity in v3 files, as written in v1 files. So everything
-//! streams, and one file always gives the same rows in the same order.
+//! Identities come type by type, in byte order of the types' ids; otherwise the order inside a kind
+//! is that in which the file lists them: by identity in v3 files, by rows or an index in v1 files.
+//! So everything streams, and one file always gives the same rows in the same order.
 //!
 //! # Complexity
-//! Linear in the rows. An entitlement's resource, and a grant's entitlement and principal, are point
-//! reads unless they were looked up lately: v3 files list grants by entitlement, so the former cost one
-//! read an entitlement; the latter cost one read a user while the users fit into the memory that is kept
-//! for them (about 100,000 users in 32 MiB, an eighth of `--memory`), and up to one a grant beyond.
+//! Linear in the rows. An entitlement's resource, and a grant's entitlement and principal, are
+//! point reads unless they were looked up lately: v3 files list grants by entitlement, so the
+//! former cost one read an entitlement; the latter cost one read a user while the users fit into
+//! the memory that is kept for them (about 100,000 users in 32 MiB, an eighth of `--memory`), and
+//! up to one a grant beyond.
 
 use std::rc::Rc;
 
@@ -85,8 +86,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Gives every row to `take`. Returns how many grants are left out because the file does not hold
-    /// their principals.
+    /// Gives every row to `take`. Returns how many grants are left out because the file does not
+    /// hold their principals.
     pub(super) fn each(mut self, take: &mut Take<'_>) -> Result<u64, Failure> {
         let Some(scope) = self.scope else {
             return Ok(0);

@@ -1,6 +1,7 @@
 //! `c1z principals compare`: who holds one entitlement and nobody like them the other.
 //!
-//! The holders of both are read once for their marks and once more for printing; only the marks are kept.
+//! The holders of both are read once for their marks and once more for printing; only the marks are
+//! kept.
 
 use std::io::Write;
 

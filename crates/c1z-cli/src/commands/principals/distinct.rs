@@ -12,8 +12,8 @@ use crate::memory::Tally;
 /// Bytes for one entry: 16 in a hash table that may be half full, and as much again while it grows.
 const ENTRY_BYTES: usize = 64;
 
-/// Remembers principals by 128 bits of two keyed hashes. The keys are drawn anew in each run, so nobody can write two
-/// principals that look the same.
+/// Remembers principals by 128 bits of two keyed hashes. The keys are drawn anew in each run, so
+/// nobody can write two principals that look the same.
 pub(super) struct Distinct {
     keys: [RandomState; 2],
     seen: HashSet<[u64; 2]>,

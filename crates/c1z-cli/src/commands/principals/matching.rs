@@ -1,5 +1,5 @@
-//! When two principals count as the same person: the same id; else, for two users, a common e-mail address; else the same
-//! display name, unless only one of them is a user (`store-contract` §10).
+//! When two principals count as the same person: the same id; else, for two users, a common e-mail
+//! address; else the same display name, unless only one of them is a user (`store-contract` §10).
 
 use std::collections::HashSet;
 
@@ -31,7 +31,8 @@ impl Marks {
         })
     }
 
-    /// Memory for the marks and for a place in each set of a [`Crowd`], roughly and rather too much.
+    /// Memory for the marks and for a place in each set of a [`Crowd`], roughly and rather too
+    /// much.
     pub(super) fn bytes(&self) -> usize {
         let email = |email: &String| email.len() + 100;
         let emails: usize = self.emails.iter().flatten().map(email).sum();
@@ -52,7 +53,8 @@ fn emails(any: &Any) -> Result<Vec<String>, Failure> {
     Ok(addresses.filter(|address| !address.is_empty()).collect())
 }
 
-/// The principals of one side, to be asked for matches. One set for each mark, so that asking takes constant time.
+/// The principals of one side, to be asked for matches. One set for each mark, so that asking takes
+/// constant time.
 #[derive(Debug, Default)]
 pub(super) struct Crowd<'a> {
     ids: HashSet<&'a ResourceRef>,

@@ -1,12 +1,12 @@
 //! XLSX: worksheets of texts, written front to back in constant memory.
 //!
 //! An XLSX file is a ZIP archive of XML parts (ECMA-376). Only what a worksheet of texts needs is
-//! written: the sheets as they come, and the parts that name them at the end, when it is known how many
-//! there are. Every cell is an inline text, so a spreadsheet never takes one for a formula, and numbers
-//! keep their leading zeros. The same rows give the same bytes.
+//! written: the sheets as they come, and the parts that name them at the end, when it is known how
+//! many there are. Every cell is an inline text, so a spreadsheet never takes one for a formula,
+//! and numbers keep their leading zeros. The same rows give the same bytes.
 //!
-//! A library (`rust_xlsxwriter`) was passed over: it keeps rows in temporary files until it is told to
-//! save, cannot write to a pipe, and refuses what does not fit into one sheet.
+//! A library (`rust_xlsxwriter`) was passed over: it keeps rows in temporary files until it is told
+//! to save, cannot write to a pipe, and refuses what does not fit into one sheet.
 
 mod text;
 mod zip;

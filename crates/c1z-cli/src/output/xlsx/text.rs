@@ -1,7 +1,7 @@
 //! The text of a cell as XML.
 //!
-//! XML has no way to write most control characters. Spreadsheets write them as `_xHHHH_`, and a text
-//! that happens to look like that with its first `_` as `_x005F_` (ECMA-376, `ST_Xstring`).
+//! XML has no way to write most control characters. Spreadsheets write them as `_xHHHH_`, and a
+//! text that happens to look like that with its first `_` as `_x005F_` (ECMA-376, `ST_Xstring`).
 
 /// Most UTF-16 code units that a cell may hold (a limit of the format).
 pub(super) const CELL_UNITS_MAX: usize = 32_767;

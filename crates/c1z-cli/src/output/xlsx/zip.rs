@@ -8,8 +8,8 @@
 //! | directory entry | `PK 1 2`, made by u16, version … extra length as above, comment length u16, disk u16, internal u16, external u32, offset u32, name |
 //! | directory end | `PK 5 6`, disk u16, disk u16, entries u16, entries u16, length u32, offset u32, comment length u16 |
 //!
-//! Parts and archive stay below 4 GiB; what would be longer is an error. Times are those of the format's
-//! epoch, so that the same content gives the same bytes.
+//! Parts and archive stay below 4 GiB; what would be longer is an error. Times are those of the
+//! format's epoch, so that the same content gives the same bytes.
 
 use std::io::{self, Write};
 

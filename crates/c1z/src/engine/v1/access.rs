@@ -137,14 +137,24 @@ pub(super) struct Plan {
     pub(super) index: Option<(Index, usize)>,
 }
 
+impl Plan {
+    /// Whether the walk itself promises the condition on the column at `position`.
+    pub(super) fn promises(&self, position: usize) -> bool {
+        self.index.as_ref().is_some_and(|(index, fixed)| {
+            let mut fixed = index.columns().iter().take(*fixed);
+            fixed.any(|column| *column == position)
+        })
+    }
+}
+
 /// An index that narrows by the sync alone is not worth the lookups of its rows.
 const SYNC_ALONE: u32 = 1;
-/// An index that gives rows in the order of their numbers is worth more than a condition on a type: so
-/// most filtered lists come in the reference's order.
+/// An index that gives rows in the order of their numbers is worth more than a condition on a type:
+/// so most filtered lists come in the reference's order.
 const IN_ORDER: u32 = 3;
 
-/// How much a condition on a column narrows, as a rule: an id more than a type, a principal more than
-/// an entitlement, an entitlement more than a resource.
+/// How much a condition on a column narrows, as a rule: an id more than a type, a principal more
+/// than an entitlement, an entitlement more than a resource.
 fn weight(column: &str) -> u32 {
     match column {
         "external_id" => 1_000,

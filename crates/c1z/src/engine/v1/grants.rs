@@ -3,9 +3,11 @@
 //! | stored | read |
 //! |---|---|
 //! | expansion in its columns | as the columns say |
-//! | columns missing, or not filled in for the sync | lifted from the annotations of the stored grant, as the reference does when it migrates a file; all of them pending |
-//! | a grant without entitlement or principal (*slim*) | rebuilt from the columns: ids only |
-//! | an empty expansion, left behind by an interrupted migration | none |
+//! | columns missing, or not complete for the sync | lifted from the annotations, and pending |
+//! | without entitlement or principal (*slim*) | rebuilt from the columns: ids only |
+//! | an empty expansion | none: an interrupted migration left it |
+//!
+//! What is lifted is what the reference lifts when it migrates a file.
 
 use buffa::MessageField;
 use c1z_proto::connector::v2;

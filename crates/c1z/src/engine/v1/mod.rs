@@ -1,8 +1,9 @@
-//! Reading v1 files: many syncs in one SQLite database, records known by external id (`c1z1-sqlite`).
+//! Reading v1 files: many syncs in one SQLite database, records known by external id
+//! (`c1z1-sqlite`).
 //!
-//! [`V1Source`] offers the rows; [`super::contract::Contract`] makes the reading contract of them. The
-//! file is never migrated: what a generation lacks is filled in as it is read ([`crate::v1_tables`],
-//! [`grants`]). A filter is answered by the index that narrows it most, else by a scan of the table;
+//! [`V1Source`] offers the rows; [`super::contract::Contract`] makes the reading contract of them.
+//! The file is never migrated: what a generation lacks is filled in as it is read
+//! ([`crate::v1_tables`], [`grants`]). A filter is answered by the index that narrows it most, else by a scan of the table;
 //! every row is then tested against the whole filter and against the sync that is read, so a row of
 //! another sync is never shown, whatever an index says. Rows come in the order of the index, or of
 //! their numbers.
@@ -14,6 +15,8 @@ mod rows;
 mod sessions;
 mod snapshot;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -100,9 +103,10 @@ impl Source for V1Source {
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {
-        let run = self.runs.iter().find(|run| run.id == *sync);
-        let run =
-            run.ok_or_else(|| Error::not_found(format!("sync not found: sync_id=`{sync}`")))?;
+        if !self.runs.iter().any(|run| run.id == *sync) {
+            let message = format!("sync not found: sync_id=`{sync}`");
+            return Err(Error::not_found(message));
+        }
         // Grants that are not told apart by columns are told apart by their annotations.
         let has_columns = self
             .file
@@ -112,7 +116,7 @@ impl Source for V1Source {
         Ok(Box::new(snapshot::Snapshot {
             file: Arc::clone(&self.file),
             sync: sync.clone(),
-            token: run.token.clone(),
+            runs: Arc::clone(&self.runs),
             backfilled: has_columns && self.backfilled.contains(sync),
         }))
     }

@@ -4,12 +4,13 @@
 //! no condition fixes, so that a cursor continues there by one seek: a tag, then 8 bytes of a number
 //! or length and bytes.
 
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use super::File;
 use super::access::{Indexed, Plan, Query, key_prefix};
 use crate::engine::source::{After, Cursor, RowCursor};
-use crate::sqlite_file::{IndexEntry, IndexRows, Lookup, Row, Rows, Value};
+use crate::sqlite_file::{IndexEntry, IndexRows, Lookup, Row, Rows, Table, Value};
 use crate::v1_tables::V1Table;
 use crate::{Error, ErrorKind, Result};
 
@@ -52,16 +53,19 @@ pub(super) fn typed<'f, T>(
 
 #[derive(Debug)]
 enum Walk {
-    Scan(Rows),
-    Index {
-        entries: IndexRows,
-        rows: Lookup,
-        /// Columns of the key that a condition fixes, and all of them.
-        fixed: usize,
-        columns: usize,
-        /// The row to pass over, if it is the first: the last one of the page before.
-        last: Option<i64>,
-    },
+    Scan(Box<Rows>),
+    Index(Box<IndexWalk>),
+}
+
+/// A walk over an index, and the rows that it names.
+#[derive(Debug)]
+struct IndexWalk {
+    entries: IndexRows,
+    rows: Lookup,
+    /// Columns of the key that no condition fixes.
+    open: Range<usize>,
+    /// The row to pass over, if it is the first: the last one of the page before.
+    last: Option<i64>,
 }
 
 impl Walk {
@@ -69,24 +73,17 @@ impl Walk {
         let rows = table.typed.table();
         let after = after.map(Position::decode).transpose()?;
         let Some((index, fixed)) = &plan.index else {
-            let from = after.map(|position| position.row);
-            return Ok(Self::Scan(match from {
-                Some(last) => match last.checked_add(1) {
-                    Some(next) => rows.scan(next..),
-                    None => rows.scan(0..0),
-                },
-                None => rows.scan(..),
-            }));
+            return scan(rows, after.as_ref()).map(|rows| Self::Scan(Box::new(rows)));
         };
         let key = key_prefix(index, &plan.equals);
         let key: Vec<Value<'_>> = key
             .iter()
             .map(|equal| Value::Text(equal.value.as_slice().into()))
             .collect();
-        let columns = index.columns().len();
+        let open = *fixed..index.columns().len();
         let last = after.as_ref().map(|position| position.row);
         let from = match after {
-            Some(position) if position.rest.len() == columns - fixed => {
+            Some(position) if position.rest.len() == open.len() => {
                 let mut from = position.rest;
                 from.push(Value::Integer(position.row));
                 from
@@ -94,13 +91,12 @@ impl Walk {
             Some(_) => return Err(not_ours()),
             None => Vec::new(),
         };
-        Ok(Self::Index {
+        Ok(Self::Index(Box::new(IndexWalk {
             entries: index.seek_from(&key, &from)?,
             rows: rows.lookup(),
-            fixed: *fixed,
-            columns,
+            open,
             last,
-        })
+        })))
     }
 
     /// The next row, whose position goes into `position`.
@@ -114,38 +110,40 @@ impl Walk {
                 }
                 Ok(row)
             }
-            Self::Index {
-                entries,
-                rows,
-                fixed,
-                columns,
-                last,
-            } => {
-                let number = loop {
-                    let Some(entry) = entries.next()? else {
-                        return Ok(None);
-                    };
-                    if last.take() != Some(entry.rowid()) {
-                        encode(entry, *fixed..*columns, position)?;
-                        break entry.rowid();
-                    }
-                };
-                match rows.row(number)? {
-                    Some(row) => Ok(Some(row)),
-                    None => Err(Error::new(
-                        ErrorKind::DataLoss,
-                        format!("an index names a row that is not there row=`{number}`"),
-                    )),
-                }
-            }
+            Self::Index(walk) => walk.next(position),
         }
     }
+}
 
-    /// Whether a condition on the column at `position` is one that the walk was opened with.
-    fn promised(&self, plan: &Plan, position: usize) -> bool {
-        plan.index.as_ref().is_some_and(|(index, fixed)| {
-            index.columns().iter().take(*fixed).any(|c| *c == position)
-        })
+/// A scan of the rows behind a position.
+fn scan(table: &Table, after: Option<&Position>) -> Result<Rows> {
+    let Some(position) = after else {
+        return Ok(table.scan(..));
+    };
+    if !position.rest.is_empty() {
+        return Err(not_ours());
+    }
+    Ok(table.scan((Bound::Excluded(position.row), Bound::Unbounded)))
+}
+
+impl IndexWalk {
+    fn next(&mut self, position: &mut Vec<u8>) -> Result<Option<&Row>> {
+        let number = loop {
+            let Some(entry) = self.entries.next()? else {
+                return Ok(None);
+            };
+            if self.last.take() != Some(entry.rowid()) {
+                encode(entry, self.open.clone(), position)?;
+                break entry.rowid();
+            }
+        };
+        match self.rows.row(number)? {
+            Some(row) => Ok(Some(row)),
+            None => Err(Error::new(
+                ErrorKind::DataLoss,
+                format!("an index names a row that is not there row=`{number}`"),
+            )),
+        }
     }
 }
 
@@ -170,7 +168,7 @@ where
             let failed = first_failed(row, &self.plan)?;
             if let Some(position) = failed {
                 let number = row.rowid();
-                if self.walk.promised(&self.plan, position) {
+                if self.plan.promises(position) {
                     return Err(
                         Error::new(ErrorKind::DataLoss, "an index and its row disagree")
                             .in_row(self.table, number),
@@ -218,7 +216,7 @@ const TEXT: u8 = 2;
 const BLOB: u8 = 3;
 
 /// Writes the position of an entry: its row, and the columns of `rest`.
-fn encode(entry: &IndexEntry, rest: std::ops::Range<usize>, out: &mut Vec<u8>) -> Result<()> {
+fn encode(entry: &IndexEntry, rest: Range<usize>, out: &mut Vec<u8>) -> Result<()> {
     out.clear();
     out.extend(entry.rowid().to_be_bytes());
     for column in rest {

@@ -38,7 +38,7 @@ pub(super) fn entries(
             "session entries cannot be listed: their table has no index by sync and key",
         ));
     };
-    Ok(Box::new(Entries {
+    Ok(Box::new(UnderPrefix {
         file: Arc::clone(file),
         sync: sync.clone(),
         prefix: prefix.to_owned(),
@@ -48,7 +48,7 @@ pub(super) fn entries(
     }))
 }
 
-struct Entries {
+struct UnderPrefix {
     file: Arc<File>,
     sync: SyncId,
     prefix: String,
@@ -57,7 +57,7 @@ struct Entries {
     position: Vec<u8>,
 }
 
-impl RowCursor<(String, Vec<u8>)> for Entries {
+impl RowCursor<(String, Vec<u8>)> for UnderPrefix {
     fn next(&mut self) -> Result<Option<(String, Vec<u8>)>> {
         let Some(entry) = self.entries.next()? else {
             return Ok(None);

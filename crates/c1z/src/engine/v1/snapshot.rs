@@ -12,7 +12,7 @@ use super::rows::{self, typed};
 use super::{File, principals, stats};
 use crate::engine::reader::{Asset, AssetInfo, DigestNode, DigestRoot, GrantRow, PendingExpansion};
 use crate::engine::source::{After, Cursor, SyncSnapshot};
-use crate::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncId, SyncStats};
+use crate::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncId, SyncRun, SyncStats};
 use crate::engine::{EntitlementFilter, GrantFilter, ResourceFilter};
 use crate::record::message;
 use crate::sqlite_file::Row;
@@ -23,7 +23,8 @@ use crate::{Error, ErrorKind, Result};
 pub(super) struct Snapshot {
     pub(super) file: Arc<File>,
     pub(super) sync: SyncId,
-    pub(super) token: String,
+    /// All runs; tokens can be large, so they are shared.
+    pub(super) runs: Arc<[SyncRun]>,
     /// Whether its expansion columns are complete.
     pub(super) backfilled: bool,
 }
@@ -293,7 +294,9 @@ impl SyncSnapshot for Snapshot {
     }
 
     fn count(&self) -> Result<SyncStats> {
-        stats::count(&self.file, &self.sync, &self.token)
+        let run = self.runs.iter().find(|run| run.id == self.sync);
+        let token = run.map_or("", |run| run.token.as_str());
+        stats::count(&self.file, &self.sync, token)
     }
 
     /// v1 files hold no digests.

@@ -1,12 +1,11 @@
-//! Counts of a sync's rows (`store-contract` §7). Recorded statistics of v1 files certify nothing: rows
-//! may have been deleted since, and rows of types that nobody declared were left out.
+//! Counts of a sync's rows (`store-contract` §7). Recorded statistics of v1 files certify nothing:
+//! rows may have been deleted since, and rows of types that nobody declared were left out.
 
 use std::collections::BTreeMap;
 
 use super::File;
 use super::access::Indexed;
 use crate::engine::types::{SyncId, SyncStats};
-use crate::sqlite_file::Row;
 use crate::v1_tables::V1Table;
 use crate::{Error, ErrorKind, Result};
 
@@ -45,33 +44,30 @@ fn by_type<T: V1Table>(
 fn each<T: V1Table>(
     table: Option<&Indexed<T>>,
     sync: &SyncId,
-    column: &str,
+    column_name: &str,
     mut visit: impl FnMut(&str),
 ) -> Result<i64> {
     let Some(table) = table else { return Ok(0) };
-    let (Some(column), Some(of)) = (table.column(column), table.column("sync_id")) else {
+    let (Some(column), Some(of)) = (table.column(column_name), table.column("sync_id")) else {
         return Ok(0);
     };
     let mut rows = table.typed.table().scan(..);
     let mut count = 0;
     while let Some(row) = rows.next()? {
         if row.get(of)?.as_bytes() == Some(sync.as_str().as_bytes()) {
-            visit(
-                text(row, column)
-                    .map_err(|error| error.in_row(T::NAME, row.rowid()))?
-                    .as_ref(),
-            );
+            let value = row.get(column)?;
+            let text = value
+                .as_bytes()
+                .and_then(|bytes| std::str::from_utf8(bytes).ok());
+            let text = text.ok_or_else(|| no_text(column_name).in_row(T::NAME, row.rowid()))?;
+            visit(text);
             count += 1;
         }
     }
     Ok(count)
 }
 
-fn text(row: &Row, column: usize) -> Result<String> {
-    let value = row.get(column)?;
-    let text = value
-        .as_bytes()
-        .and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let text = text.map(str::to_owned);
-    text.ok_or_else(|| Error::new(ErrorKind::DataLoss, "a type that is no text"))
+fn no_text(column: &str) -> Error {
+    let message = format!("a value that is no text column=`{column}`");
+    Error::new(ErrorKind::DataLoss, message)
 }

@@ -8,7 +8,8 @@ use crate::Result;
 use crate::engine::page::rows_of_pages;
 use crate::engine::{EntitlementFilter, GrantFilter, Identity, ResourceFilter, Scope};
 
-/// A kind of record that [`super::diff`] compares. Implemented for the messages that syncs hold; not meant for others.
+/// A kind of record that [`super::diff`] compares. Implemented for the messages that syncs hold;
+/// not meant for others.
 pub trait Compared: Described + Sized {
     /// All records of a sync.
     fn rows(side: Side<'_>) -> Result<Box<dyn Iterator<Item = Result<Self>> + '_>>;

@@ -1,8 +1,10 @@
-//! What changed between two syncs, of one file or of two: records created, deleted and modified, by identity.
+//! What changed between two syncs, of one file or of two: records created, deleted and modified, by
+//! identity.
 //!
-//! A record counts as modified if its canonical bytes differ (`store-contract` D10). Rows come in no common order, so one
-//! side is kept as a table of hashes and the other streams past it: 33 bytes a row, no record. A sync whose table would not
-//! fit into the budget is compared in several windows of hashes, each a scan of its own.
+//! A record counts as modified if its canonical bytes differ (`store-contract` D10). Rows come in
+//! no common order, so one side is kept as a table of hashes and the other streams past it: 33
+//! bytes a row, no record. A sync whose table would not fit into the budget is compared in several
+//! windows of hashes, each a scan of its own.
 
 mod compared;
 mod window;
@@ -54,7 +56,8 @@ impl Change {
 /// How syncs are compared.
 #[derive(Clone, Debug)]
 pub struct DiffOptions<'a> {
-    /// What makes a record of one sync that of the other: external ids within v1 files, structure where a v3 file takes part.
+    /// What makes a record of one sync that of the other: external ids within v1 files, structure
+    /// where a v3 file takes part.
     pub identity: Identity,
     /// The changes wanted; a scan is saved where *deleted* is not among them.
     pub changes: &'a [Change],
@@ -62,17 +65,18 @@ pub struct DiffOptions<'a> {
     pub budget: MemoryBudget,
 }
 
-/// Compares the records of one kind and hands each wanted change to `visit`: created and modified ones as the applied sync
-/// holds them and in its order, then deleted ones as the base holds them and in its order. If the table takes several
-/// windows, that is so within each.
+/// Compares the records of one kind and hands each wanted change to `visit`: created and modified
+/// ones as the applied sync holds them and in its order, then deleted ones as the base holds them
+/// and in its order. If the table takes several windows, that is so within each.
 ///
 /// # Errors
-/// `NotFound` for a sync that its store does not hold; `ResourceExhausted` for a budget too small for any table; what reading,
-/// the observer and `visit` return. The latter's error type is the caller's.
+/// `NotFound` for a sync that its store does not hold; `ResourceExhausted` for a budget too small
+/// for any table; what reading, the observer and `visit` return. The latter's error type is the
+/// caller's.
 ///
 /// # Complexity
-/// Two scans, a third if deleted records are wanted, times the number of windows: rows of the base / (budget / 2 / 96 bytes),
-/// rounded up to a power of two.
+/// Two scans, a third if deleted records are wanted, times the number of windows: rows of the base
+/// / (budget / 2 / 96 bytes), rounded up to a power of two.
 pub fn diff<R, E>(
     base: Side<'_>,
     applied: Side<'_>,

@@ -1,4 +1,5 @@
-//! The table of hashes that one side of a comparison becomes: a window of all hashes that fits into memory.
+//! The table of hashes that one side of a comparison becomes: a window of all hashes that fits into
+//! memory.
 
 use std::collections::HashMap;
 
@@ -9,8 +10,8 @@ use crate::Result;
 use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::Identity;
 
-/// Bytes of the budget for one entry: 33 in a hash table that may be a little more than half full, and half as much again
-/// while it grows.
+/// Bytes of the budget for one entry: 33 in a hash table that may be a little more than half full,
+/// and half as much again while it grows.
 const ENTRY_BYTES: u64 = 96;
 
 /// A table smaller than this would compare in more scans than anybody waits for.
@@ -25,7 +26,8 @@ struct Seen {
     seen: bool,
 }
 
-/// The records of the base whose hashed identity begins with a number from `start` on and before `end`.
+/// The records of the base whose hashed identity begins with a number from `start` on and before
+/// `end`.
 #[derive(Debug)]
 pub(super) struct Window {
     table: HashMap<Hash, Seen>,
@@ -74,7 +76,8 @@ impl Window {
         // Hashes are spread evenly, so a window of width one holds one entry and the loop ends.
     }
 
-    /// What happened to a record of the applied sync; none if nothing did, or if it is outside the window.
+    /// What happened to a record of the applied sync; none if nothing did, or if it is outside the
+    /// window.
     pub(super) fn judge<R: Compared>(&mut self, record: &R, identity: Identity) -> Option<Change> {
         let key = identity_hash(record, identity);
         if !self.holds(&key) {

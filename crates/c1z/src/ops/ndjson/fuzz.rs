@@ -72,7 +72,7 @@ fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out)?;
     let mut reader = Reader::new(bytes)?;
-    while let Some(item) = reader.next()? {
+    while let Some(item) = reader.next_item()? {
         writer.put(&item)?;
     }
     writer.finish()?;

@@ -36,7 +36,7 @@
 //!
 //! let mut reader = Reader::new(text.as_slice())?;
 //! let mut grants = 0;
-//! while let Some(item) = reader.next()? {
+//! while let Some(item) = reader.next_item()? {
 //!     if let Item::Record(record) = item {
 //!         grants += u64::from(record.kind == c1z::ops::RecordKind::Grant);
 //!     }
@@ -54,6 +54,7 @@ pub mod fuzz;
 mod item;
 mod line;
 mod members;
+mod parse;
 mod reader;
 mod v1;
 mod writer;

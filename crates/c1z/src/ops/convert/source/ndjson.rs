@@ -38,7 +38,7 @@ impl NdjsonSource {
         };
         let mut reader = source.reader()?;
         let mut syncs = Vec::new();
-        while let Some(item) = reader.next()? {
+        while let Some(item) = reader.next_item()? {
             if let Item::Sync(head) = item {
                 syncs.push(SourceSync {
                     run: head.decode()?,
@@ -70,7 +70,7 @@ impl NdjsonSource {
         let mut reader = self.reader()?;
         let mut at = None;
         let mut lines = Lines::default();
-        while let Some(item) = reader.next()? {
+        while let Some(item) = reader.next_item()? {
             if matches!(item, Item::Sync(_)) {
                 at = Some(at.map_or(0, |at| at + 1));
                 continue;
