@@ -194,6 +194,11 @@ impl Small {
                 write_file(fs, &dir.join(name), bytes, false)?;
             }
         }
+        if settings.options.verify {
+            for (name, bytes) in &files {
+                verify_file(fs, &dir.join(name), bytes)?;
+            }
+        }
         Ok(small)
     }
 }
@@ -221,6 +226,28 @@ fn write_file(fs: &dyn Fs, path: &Path, bytes: &[u8], sync: bool) -> Result<()> 
         if sync { file.sync() } else { Ok(()) }
     };
     write().map_err(|e| Error::io("write", path, e))
+}
+
+/// Reads a file back and compares it with what it was made of.
+fn verify_file(fs: &dyn Fs, path: &Path, expected: &[u8]) -> Result<()> {
+    let mut found = vec![0; expected.len()];
+    let read = |found: &mut [u8]| -> io::Result<u64> {
+        let file = fs.open(path)?;
+        file.read_exact_at(0, found)?;
+        Ok(file.len())
+    };
+    let len = match read(&mut found) {
+        // Shorter than what was written.
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => 0,
+        read => read.map_err(|e| Error::io("read back", path, e))?,
+    };
+    if len == expected.len() as u64 && found == expected {
+        return Ok(());
+    }
+    let same = found.iter().zip(expected).take_while(|(a, b)| a == b);
+    let at = same.count() as u64;
+    let (expected, found) = ("the bytes that were written", "others");
+    Err(Error::corrupt("database file", at, expected, found).in_file(path))
 }
 
 /// Makes the names durable; from then on the files stay. Returns names and lengths of all.

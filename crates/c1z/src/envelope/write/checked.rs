@@ -216,3 +216,46 @@ fn decode_hash(received: Receiver<Vec<u8>>) -> io::Result<(u64, u64)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::sink;
+
+    /// What the checking decoder finds in `bytes`.
+    fn checked(bytes: &[u8]) -> io::Result<(u64, u64)> {
+        let (pieces, received) = sync_channel(bytes.len());
+        for piece in bytes.chunks(100) {
+            pieces.send(piece.to_vec()).unwrap();
+        }
+        drop(pieces);
+        decode_hash(received)
+    }
+
+    #[test]
+    fn the_checking_decoder_sees_damage() {
+        let raw: Vec<u8> = (0..20_000_u32)
+            .flat_map(|n| (n / 7).to_le_bytes())
+            .collect();
+        let mut bytes = Vec::new();
+        let feed = |out: &mut dyn Write| out.write_all(&raw).map_err(cannot_write);
+        write_frame(&mut bytes, b"", raw.len() as u64, 3, feed).unwrap();
+        let whole = checked(&bytes).unwrap();
+        assert_eq!(whole.1, raw.len() as u64);
+        for at in (0..bytes.len()).step_by(bytes.len() / 50) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x20;
+            assert!(checked(&damaged).is_err(), "byte {at}");
+        }
+        assert!(checked(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn a_source_that_is_shorter_or_longer_than_it_said_is_refused() {
+        for (said, comes) in [(10, 9), (10, 11), (0, 1)] {
+            let feed = |out: &mut dyn Write| out.write_all(&vec![1; comes]).map_err(cannot_write);
+            let error = write_frame(&mut sink(), b"", said, 3, feed).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{said} {comes}");
+        }
+    }
+}
