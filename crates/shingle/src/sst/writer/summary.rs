@@ -10,6 +10,8 @@ use crate::{Error, Result};
 pub struct TableSummary {
     /// Length of the file in bytes.
     pub file_len: u64,
+    /// XXH64 of the file's bytes, seed 0.
+    pub file_xxh64: u64,
     /// Bounds over points and range tombstones; `None` for a table without entries. The upper bound
     /// is an exclusive sentinel where a range tombstone ends last.
     pub bounds: Option<(InternalKey, InternalKey)>,
@@ -65,6 +67,7 @@ mod tests {
         };
         let mut summary = TableSummary {
             file_len: 1,
+            file_xxh64: 0,
             bounds: None,
             contents: contents.clone(),
             properties: Properties::default(),
