@@ -5,7 +5,8 @@
 //! bench_build run ROWS MEMORY_MIB THREADS          the list through `V3Builder` into a published file
 //! ```
 //!
-//! Two processes, so that the peak memory of the second is that of the build alone. A record comes as
+//! Two processes, so that the peak memory of the second is that of the build alone; above MEMORY_MIB
+//! it is an error. A record comes as
 //! its value; the builder derives the key. Peak disk is what the temporary folder and the output take
 //! together at their largest, looked at every few thousand rows.
 #![expect(clippy::print_stdout, reason = "the figures are the point of the run")]
@@ -183,7 +184,7 @@ fn run(rows: &str, memory_mib: u64, threads: usize) -> Outcome<()> {
         peak_disk: AtomicU64::new(0),
     });
     let built = build(
-        list_again(rows)?,
+        List::open(rows)?,
         &run,
         folder.path(),
         &fs,
@@ -192,6 +193,10 @@ fn run(rows: &str, memory_mib: u64, threads: usize) -> Outcome<()> {
         threads,
     )?;
     mark("published");
+    let (_, peak_mib) = usage();
+    if peak_mib > memory_mib {
+        return Err(format!("peak memory is over the budget mib=`{peak_mib}`").into());
+    }
     let counts = fs.counts();
     let mib = |bytes: u64| bytes >> 20;
     let raw = mib(built.sync.database.raw_bytes);
@@ -209,10 +214,6 @@ fn run(rows: &str, memory_mib: u64, threads: usize) -> Outcome<()> {
         mib(peak),
     );
     Ok(())
-}
-
-fn list_again(rows: &str) -> Outcome<List> {
-    List::open(rows)
 }
 
 fn build(

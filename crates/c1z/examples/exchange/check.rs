@@ -69,8 +69,9 @@ fn answers(file: &Path, dump: &Path) -> Outcome<usize> {
 
 /// Whether the file was edited after its seal: then the statistics are those from before the edit.
 fn is_edited(file: &Path) -> bool {
-    let name = file.to_str();
-    name.is_some_and(|name| name.ends_with(".edited.c1z"))
+    let stem = file.file_stem().map(Path::new);
+    let of_stem = stem.and_then(Path::extension);
+    of_stem.is_some_and(|extension| extension == "edited")
 }
 
 /// Where our answers are others than those of Go on purpose.

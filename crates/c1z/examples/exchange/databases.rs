@@ -11,10 +11,13 @@ use testkit::rebuild::Rows;
 
 use crate::{Outcome, levels, list};
 
+/// Rows in the order in which they are added.
+type List = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A kind of database.
 struct Shape {
     name: &'static str,
-    rows: fn(&mut Chance) -> Vec<(Vec<u8>, Vec<u8>)>,
+    rows: fn(&mut Chance) -> List,
     tune: fn(&mut BulkOptions, &mut Chance),
 }
 
@@ -141,7 +144,7 @@ const SHAPES: [Shape; 23] = [
 
 const fn shape(
     name: &'static str,
-    rows: fn(&mut Chance) -> Vec<(Vec<u8>, Vec<u8>)>,
+    rows: fn(&mut Chance) -> List,
     tune: fn(&mut BulkOptions, &mut Chance),
 ) -> Shape {
     Shape { name, rows, tune }
@@ -201,12 +204,12 @@ fn rows(
     most: usize,
     key: fn(&mut Chance) -> Vec<u8>,
     value: fn(&mut Chance) -> Vec<u8>,
-) -> Vec<(Vec<u8>, Vec<u8>)> {
+) -> List {
     let count = most - chance.below(most / 2 + 1);
     (0..count).map(|_| (key(chance), value(chance))).collect()
 }
 
-fn ascending(mut rows: Vec<(Vec<u8>, Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn ascending(mut rows: List) -> List {
     rows.sort();
     rows.dedup_by(|a, b| a.0 == b.0);
     rows

@@ -45,14 +45,14 @@ const KINDS: [Kind; 12] = [
     kind("no-records", |plan, _| plan.generate.resource_types = 0),
     kind("odd-ids", |plan, _| plan.generate.odd_ids_percent = 90),
     kind("plain", |plan, _| {
-        (plan.generate.odd_ids_percent, plan.fan_out) = (0, 40)
+        (plan.generate.odd_ids_percent, plan.fan_out) = (0, 40);
     }),
     kind("fan-out", |plan, chance| {
-        plan.fan_out = 600 << chance.below(4)
+        plan.fan_out = 600 << chance.below(4);
     }),
     kind("no-digests", |plan, _| plan.build.digests = Digests::Never),
     kind("assets", |plan, chance| {
-        plan.asset_len = 1 + chance.below(400_000)
+        plan.asset_len = 1 + chance.below(400_000);
     }),
     kind("sessions", |plan, _| plan.sessions = 25),
     kind("sidecars", |plan, _| {
@@ -201,7 +201,8 @@ fn run_of(plan: &Plan, id: SyncId, started: Timestamp) -> SyncRun {
     run
 }
 
-/// Gives grants that expand an id: where none is stored Go tells expansions without one, and we build it.
+/// Gives grants that expand an id: where none is stored Go tells expansions without one, and we build
+/// it.
 fn name_expandable(made: &mut Generated) {
     for (n, grant) in made.grants.iter_mut().enumerate() {
         if grant.id.is_empty() && !grant.annotations.is_empty() {

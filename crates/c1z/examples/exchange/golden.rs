@@ -23,8 +23,8 @@ const ON_PURPOSE: [(&str, &str); 2] = [
     ),
 ];
 
-/// Writes every v3 file in today's layout again, in the payload encoding that it has, and the list of the dumps that tell
-/// what Go must answer.
+/// Writes every v3 file in today's layout again, in the payload encoding that it has, and the list of
+/// the dumps that tell what Go must answer.
 pub(crate) fn make(out: &Path) -> Outcome<String> {
     std::fs::create_dir_all(out)?;
     let (mut lines, mut files, mut dumps) = (String::new(), 0, 0);

@@ -1,5 +1,5 @@
-//! Databases with versions, point tombstones and range tombstones, in one table or on all levels: what the table writer
-//! and the MANIFEST writer can do beyond what the bulk builder needs.
+//! Databases with versions, point tombstones and range tombstones, in one table or on all levels: what
+//! the table writer and the MANIFEST writer can do beyond what the bulk builder needs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,8 +39,12 @@ enum Write {
 
 /// Makes the database of `seed`: tables on all levels, several on L0, or a single table.
 pub(crate) fn build(several: bool, seed: u64, dir: &Path) -> Outcome<(Rows, usize)> {
-    let mut chance = Chance::seeded(seed ^ 0x1e7e15);
-    let style = [key_grant, key_short, key_binary][chance.below(3) % 3];
+    let mut chance = Chance::seeded(seed ^ 0x001e_7e15);
+    let style = match chance.below(3) {
+        0 => key_grant,
+        1 => key_short,
+        _ => key_binary,
+    };
     let mut keys: Vec<_> = (0..600).map(|_| style(&mut chance)).collect();
     keys.sort();
     keys.dedup();
@@ -117,7 +121,7 @@ impl Maker {
                     Write::Set(value) => (Kind::Set, value.as_slice()),
                     Write::Delete => (Kind::Delete, &[][..]),
                 };
-                table.add(&self.keys[*at], Trailer::new(SeqNo(*seq), kind), value)?;
+                table.add(&self.key(*at), Trailer::new(SeqNo(*seq), kind), value)?;
             }
         }
         let summary = table.finish()?;
@@ -137,18 +141,23 @@ impl Maker {
         Ok(())
     }
 
+    /// The key at a place in the list of them.
+    fn key(&self, at: usize) -> Vec<u8> {
+        self.keys.get(at).cloned().unwrap_or_default()
+    }
+
     /// One to three versions of a key.
     fn write(&mut self, at: usize, writes: &mut BTreeMap<usize, Vec<(u64, Write)>>) {
         for _ in 0..=self.chance.below(6) / 4 {
             let seq = self.next_seq;
             self.next_seq += 1;
-            let key = &self.keys[at];
+            let key = self.key(at);
             let write = if self.chance.percent(25) {
-                self.live.remove(key);
+                self.live.remove(&key);
                 Write::Delete
             } else {
                 let value = value_mixed(&mut self.chance);
-                self.live.insert(key.clone(), value.clone());
+                self.live.insert(key, value.clone());
                 Write::Set(value)
             };
             writes.entry(at).or_default().push((seq, write));
@@ -158,7 +167,7 @@ impl Maker {
     fn delete_range(&mut self, at: usize, to: usize) -> RangeTombstone {
         let seq = SeqNo(self.next_seq);
         self.next_seq += 1;
-        let (start, end) = (self.keys[at].clone(), self.keys[to].clone());
+        let (start, end) = (self.key(at), self.key(to));
         let gone: Vec<_> = self
             .live
             .range(start.clone()..end.clone())

@@ -1,15 +1,15 @@
-//! Makes databases and files for the original engine, and reads back what it made of them. Run by `interop/run ours` and
-//! `interop/run theirs`.
+//! Makes databases and files for the original engine, and reads back what it made of them. Run by
+//! `interop/run ours` and `interop/run theirs`.
 //!
-//! ```text
-//! exchange databases OUT COUNT SEED   COUNT databases of each shape: OUT/SHAPE-SEED/{db,kv.ndjson.gz}
-//! exchange files OUT COUNT SEED       COUNT generated v3 files of each kind: OUT/KIND-SEED.{c1z,kv.ndjson.gz}
-//! exchange golden OUT                 the golden v3 files written again, and OUT/dumps with `FILE<tab>DUMP` lines
-//! exchange check FOLDER...            every X.c1z with X.dump.ndjson.gz beside it: our answers against those of Go;
-//!                                     a sealed one is built again from its records and must come out row by row
-//! ```
+//! | arguments | what |
+//! |---|---|
+//! | `databases OUT COUNT SEED` | COUNT databases of each shape: `OUT/SHAPE-SEED/{db,kv.ndjson.gz}` |
+//! | `files OUT COUNT SEED` | COUNT v3 files of each kind: `OUT/KIND-SEED.{c1z,kv.ndjson.gz}` |
+//! | `golden OUT` | the golden v3 files written again, and `OUT/dumps`: `FILE<tab>DUMP` lines |
+//! | `check FOLDER...` | every `X.c1z` with `X.dump.ndjson.gz` beside it: our answers against those of Go; a sealed one is built again from its records and must come out row by row |
 //!
-//! Everything comes from the seeds, but for the start of unfinished syncs, which only count for a week.
+//! Everything comes from the seeds, but for the start of unfinished syncs: those that are a week old
+//! count as abandoned.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,

@@ -103,7 +103,8 @@ fn fill(table: &mut Table, label: &str, expected: &Rows, found: &Rows) {
     }
 }
 
-/// Records of the layout before July 2026, put by their values: the rows of the file that the SDK migrated.
+/// Records of the layout before July 2026, put by their values: the rows of the file that the SDK
+/// migrated.
 #[test]
 fn records_of_the_older_layout_make_the_rows_that_the_sdk_migrated() {
     let (mut cases, mut rows) = (0, 0);

@@ -1,5 +1,5 @@
-//! Every operation of building and publishing goes wrong in turn: an error, the old file whole or the new one, nothing
-//! temporary left but what says so in its name, and the next attempt succeeds.
+//! Every operation of building and publishing goes wrong in turn: an error, the old file whole or the
+//! new one, nothing temporary left but what says so in its name, and the next attempt succeeds.
 //!
 //! | plan | what |
 //! |---|---|

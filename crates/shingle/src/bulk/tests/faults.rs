@@ -171,8 +171,8 @@ fn a_bit_that_flips_on_the_way_to_the_disk_is_seen() {
                 Vec::<String>::new(),
                 "write {n}: {error}"
             );
-            let file = error.file().unwrap().to_string_lossy().into_owned();
-            if file.ends_with(".dbtmp") {
+            let extension = error.file().unwrap().extension();
+            if extension.is_some_and(|extension| extension == "dbtmp") {
                 tables += 1;
             } else {
                 small += 1;
