@@ -5,10 +5,10 @@
 //! bench_build run ROWS MEMORY_MIB THREADS          the list through `V3Builder` into a published file
 //! ```
 //!
-//! Two processes, so that the peak memory of the second is that of the build alone; above MEMORY_MIB
-//! it is an error. A record comes as
-//! its value; the builder derives the key. Peak disk is what the temporary folder and the output take
-//! together at their largest, looked at every few thousand rows.
+//! Two processes, so that the peak memory of the second is that of the build alone; above the given
+//! budget it is an error. A record comes as its value; the builder derives the key. Peak disk is what
+//! the temporary folder and the output take together at their largest, looked at every few thousand
+//! rows.
 #![expect(clippy::print_stdout, reason = "the figures are the point of the run")]
 #![expect(
     clippy::disallowed_methods,
