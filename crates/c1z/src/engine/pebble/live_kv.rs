@@ -1,0 +1,58 @@
+//! The seam to a database that is written while it is read: everything that the writing half of the engine needs.
+//!
+//! | rows | who writes them | when they are true |
+//! |---|---|---|
+//! | primaries, sync run, sessions, metadata | the engine, in batches | from the batch on |
+//! | indexes (`030701`, `030704`, `030705`) | the store, from the primaries | whenever they are read |
+//! | hash index and digest nodes (`030708`, `030a`) | the engine's [`SealPass`] | from the seal on, until the engine deletes them |
+//!
+//! When the store derives an index (with each batch, or when the index is first read, or at the seal) is its own affair: a
+//! snapshot shows exactly the index rows that follow from the primaries it shows, so an index row of a version that was
+//! replaced is never seen, whether a batch replaced it or the batch before.
+//!
+//! The engine makes sure that there is one write, seal or barrier at a time, and that no key occurs twice in a batch
+//! outside of its range deletes, which come first. Snapshots may be made at any time.
+
+use std::fmt;
+use std::sync::Arc;
+
+use shingle::batch::Batch;
+
+use super::kv::Kv;
+use crate::Result;
+
+/// A database that is written while it is read.
+pub(super) trait LiveKv: Send + Sync + fmt::Debug {
+    /// Everything written so far, whatever is written later. O(1).
+    fn snapshot(&self) -> Arc<dyn Kv>;
+
+    /// Applies a batch, all or nothing. Range deletes cover whole families, and the indexes of the families that they
+    /// cover.
+    ///
+    /// # Errors
+    /// Whatever stops it; nothing of the batch is visible then, now or after a crash.
+    fn write(&self, batch: Batch) -> Result<()>;
+
+    /// Everything written so far survives power loss when this returns (`store-contract` §0.8).
+    fn barrier(&self) -> Result<()>;
+
+    /// Ends the writing of a sync: drops every derived row, derives the indexes anew from the primaries that won, adds
+    /// the rows of `pass`, and applies the batch of its end. All of it becomes visible, and durable, at once.
+    ///
+    /// # Errors
+    /// Whatever stops it, errors of `pass` included; the database is as it was then, and can be sealed again.
+    fn seal(&self, pass: &mut dyn SealPass) -> Result<()>;
+}
+
+/// Takes a row of a derived family: key and value.
+pub(super) type Emit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'a;
+
+/// What the engine contributes to a seal, in one pass over the primaries.
+pub(super) trait SealPass {
+    /// Takes a primary row; they come in the order of keys, each once. Rows may be emitted in any order; of several with
+    /// one key the last one counts.
+    fn row(&mut self, key: &[u8], value: &[u8], emit: &mut Emit<'_>) -> Result<()>;
+
+    /// All primaries have passed. Returns what changes beside the derived families, in the same step.
+    fn finish(&mut self, emit: &mut Emit<'_>) -> Result<Batch>;
+}
