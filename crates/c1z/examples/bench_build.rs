@@ -50,7 +50,8 @@ fn main() -> Outcome<()> {
 /// Writes the sync run and all records of `file`: length of key, length of value, key, value.
 fn prepare(file: &str, rows: &str, shuffled: bool) -> Outcome<()> {
     let store = c1z::open(file)?;
-    let mut scan = store.database().scan(Bounds::all(), ScanOptions::default());
+    let database = store.database().ok_or("not a v3 file")?;
+    let mut scan = database.scan(Bounds::all(), ScanOptions::default());
     let mut found: Vec<(u64, Vec<u8>, Vec<u8>)> = Vec::new();
     while let Some((key, value)) = scan.next()? {
         let is_run = key == Family::SyncRun.header();
