@@ -202,9 +202,7 @@ impl Error {
             io::ErrorKind::NotFound => ErrorKind::NotFound,
             io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
             io::ErrorKind::CrossesDevices => ErrorKind::CrossFilesystem,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                ErrorKind::ResourceExhausted
-            }
+            _ if is_out_of_space(&source) => ErrorKind::ResourceExhausted,
             io::ErrorKind::WouldBlock => ErrorKind::Busy,
             _ => ErrorKind::Io,
         };
@@ -259,6 +257,9 @@ impl Error {
         let source = self.0.source.as_deref();
         let io = source.and_then(|source| source.downcast_ref::<io::Error>());
         let ours = io.and_then(|io| io.get_ref()?.downcast_ref::<Self>());
+        if self.0.kind == ErrorKind::Io && io.is_some_and(is_out_of_space) {
+            self.0.kind = ErrorKind::ResourceExhausted;
+        }
         if let Some((kind, hint)) = ours.map(|cause| (cause.0.kind, cause.0.hint.clone())) {
             self.0.kind = kind;
             self.0.hint = hint.or_else(|| self.0.hint.take());
@@ -296,6 +297,14 @@ impl Error {
         }
         text
     }
+}
+
+/// Whether the disk, or the share of it that the user may fill, is full.
+fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 impl From<shingle::Error> for Error {

@@ -175,14 +175,15 @@ pub(crate) fn check_output(fs: &dyn Fs, output: &Path, existing: Existing) -> Re
     }
 }
 
-/// Packs the directory of `sync` into a v3 file and publishes it. The payload is read file by file.
+/// Packs the directory of `sync` into a v3 file and publishes it. The payload is read file by file, and
+/// must be what was written.
 ///
 /// # Errors
 /// Those of [`publish`] and [`write_v3`].
 pub fn pack(sync: &BuiltSync, output: &Path, options: &PackOptions) -> Result<WriteSummary> {
     let manifest = manifest_of(sync)?;
     let dir = &sync.database.dir;
-    let entry = |name: &String| -> Result<NewEntry> {
+    let entry = |(name, &xxh64): (&String, &u64)| -> Result<NewEntry> {
         let path = dir.join(name);
         let file = options
             .fs
@@ -190,11 +191,12 @@ pub fn pack(sync: &BuiltSync, output: &Path, options: &PackOptions) -> Result<Wr
             .map_err(|e| Error::io("open", &path, e))?;
         Ok(NewEntry {
             name: name.clone(),
-            content: EntryContent::File(file),
+            content: EntryContent::Hashed { file, xxh64 },
         })
     };
     let names = sync.database.files.iter().map(|(name, _)| name);
-    let entries = names.map(entry).collect::<Result<Vec<_>>>()?;
+    let hashed = names.zip(&sync.database.hashes);
+    let entries = hashed.map(entry).collect::<Result<Vec<_>>>()?;
     publish(
         &*options.fs,
         &*options.entropy,
