@@ -5,8 +5,9 @@ use shingle::bulk::Sorted;
 use shingle::iter::Bounds;
 
 use super::RepairOptions;
-use super::gather::{Gathered, Newest};
+use super::gather::Gathered;
 use super::report::{Loss, RepairReport, RunSource, counts};
+use super::versions::Newest;
 use crate::digest::{DigestBuilder, GrantHasher, Node};
 use crate::engine::types::{SyncId, SyncRun, SyncStats, SyncType, Timestamp};
 use crate::envelope::Manifest;
