@@ -72,8 +72,8 @@ fn line(loss: &Loss) -> String {
         (None, None) => format!("{kinds}: {}", loss.detail),
         (from, to) => format!(
             "{kinds}, from {} to {}: {}",
-            end(from),
-            end(to),
+            end(from.as_deref()),
+            end(to.as_deref()),
             loss.detail
         ),
     }
