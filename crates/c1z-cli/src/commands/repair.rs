@@ -120,6 +120,7 @@ fn document(args: &RepairArgs, report: &RepairReport) -> Value {
         "syncRunFrom": match report.run_source {
             RunSource::Row => "row",
             RunSource::Manifest => "manifest",
+            RunSource::Id => "id",
         },
         "losses": losses.collect::<Vec<_>>(),
         "warnings": report.warnings,

@@ -117,8 +117,8 @@ fn a_damaged_block_is_a_hole_and_nothing_else_is_blamed() {
         "{flips} bits in {tables} tables: {complete} repaired whole, at most {lost_most} of {} records lost",
         whole.len()
     );
-    // A table of a family that derives from records costs nothing, and neither does a lost footer.
-    assert!(complete > flips / 3 * 2, "{complete}");
+    // A lost footer costs nothing: the blocks before it are found.
+    assert!(complete as usize >= tables, "{complete}");
 }
 
 #[test]

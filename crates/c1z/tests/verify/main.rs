@@ -12,6 +12,7 @@
 mod damage;
 mod flips;
 mod golden;
+mod manifest;
 mod planted;
 mod support;
 mod truncation;

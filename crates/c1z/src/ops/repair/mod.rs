@@ -13,6 +13,7 @@
 mod gather;
 mod rebuild;
 mod report;
+mod versions;
 
 use std::path::Path;
 use std::sync::Arc;

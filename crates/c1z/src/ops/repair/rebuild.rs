@@ -5,16 +5,18 @@ use shingle::bulk::Sorted;
 use shingle::iter::Bounds;
 
 use super::RepairOptions;
-use super::gather::{Gathered, Newest};
+use super::gather::Gathered;
 use super::report::{Loss, RepairReport, RunSource, counts};
+use super::versions::Newest;
 use crate::digest::{DigestBuilder, GrantHasher, Node};
-use crate::engine::types::{SyncRun, SyncStats};
+use crate::engine::types::{SyncId, SyncRun, SyncStats, SyncType, Timestamp};
 use crate::envelope::Manifest;
 use crate::keyspace::{Family, Key, MetadataKey};
+use crate::ksuid::Ksuid;
 use crate::ops::build::{RunToWrite, V3Builder};
 use crate::ops::observe::Observer;
 use crate::ops::{RecordKind, StoredRecord};
-use crate::record::{self, SessionView, primary_key_into, stats, sync_run};
+use crate::record::{self, AssetView, SessionView, primary_key_into, stats, sync_run};
 use crate::{Error, ErrorKind, Result};
 
 /// Dropped records that are shown.
@@ -34,6 +36,8 @@ pub(super) struct Material {
 #[derive(Default)]
 struct Found {
     run: Option<(SyncRun, Option<Vec<u8>>)>,
+    /// The sync that statistics or assets name.
+    id: Option<String>,
     recorded: Option<SyncStats>,
     counted: SyncStats,
     root: Node,
@@ -90,13 +94,17 @@ impl Material {
         let (mut run, stored, run_source) = match (found.run.take(), manifest_run) {
             (Some((run, stored)), _) => (run, stored, RunSource::Row),
             (None, Some(run)) => (run, None, RunSource::Manifest),
+            (None, None) if found.id.is_some() => {
+                let id = found.id.take().unwrap_or_default();
+                (run_of_id(id)?, None, RunSource::Id)
+            }
             (None, None) => {
                 let message = "neither the sync run nor the manifest can be read";
                 return Err(Error::new(ErrorKind::DataLoss, message)
                     .with_hint("without them nobody can say what the records are of"));
             }
         };
-        let is_complete = self.is_complete(&found);
+        let is_complete = run_source != RunSource::Id && self.is_complete(&found);
         self.warn(&found, &run, is_complete, run_source);
         run.stats.clone_from(&found.recorded);
         if is_complete {
@@ -191,6 +199,9 @@ impl Material {
         if source == RunSource::Manifest {
             warnings.push("the sync run is lost; its token is not there".to_owned());
         }
+        if source == RunSource::Id {
+            warnings.push("the sync run is lost; only its id is known".to_owned());
+        }
         if !is_complete && run.is_finished() {
             warnings.push(
                 "records may be missing: the sync is written as unfinished, so that nobody takes it \
@@ -238,6 +249,22 @@ impl Material {
     }
 }
 
+/// A run of which nothing but the id is left, which holds the time of its start.
+fn run_of_id(id: String) -> Result<SyncRun> {
+    let seconds = Ksuid::parse(&id)?.unix_seconds();
+    let start = Timestamp {
+        seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
+        nanos: 0,
+    };
+    let id = SyncId::from_stored(id);
+    Ok(SyncRun::started(
+        id,
+        SyncType::Partial,
+        String::new(),
+        start,
+    ))
+}
+
 impl Found {
     /// Whether the record decodes; its key, as its fields say it, goes to `canonical`.
     fn judge(&mut self, record: &StoredRecord<'_>, canonical: &mut Vec<u8>) -> bool {
@@ -246,6 +273,11 @@ impl Found {
             .decode()
             .and_then(|()| primary_key_into(record.kind.family(), record.value, canonical));
         let Err(error) = judged else {
+            if record.kind == RecordKind::Asset && self.id.is_none() {
+                let asset = AssetView::parse(record.value).ok();
+                let of = asset.map(|asset| asset.sync_id.to_owned());
+                self.id = of.filter(|id| !id.is_empty());
+            }
             return true;
         };
         self.dropped += 1;
@@ -265,9 +297,10 @@ impl Found {
                 self.run = Some((run, Some(value.to_vec())));
             }
         } else if key == MetadataKey::Stats.to_vec()
-            && let Ok((_, stats)) = stats::decode(value)
+            && let Ok((of, stats)) = stats::decode(value)
         {
             self.recorded = Some(stats);
+            self.id = Some(of);
         }
     }
 }

@@ -65,6 +65,8 @@ pub enum RunSource {
     Row,
     /// The manifest of the envelope, which has no token, link or verification.
     Manifest,
+    /// Only its id was left, in other rows; the start is that in the id, the type is `partial`.
+    Id,
 }
 
 /// What a repair did.

@@ -27,6 +27,7 @@ mod options;
 mod readable;
 mod records;
 mod references;
+mod repeated;
 mod report;
 mod sums;
 mod v1;

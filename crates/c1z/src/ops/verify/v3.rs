@@ -19,6 +19,7 @@ use super::jobs::{Job, run_all};
 use super::options::{Depth, VerifyOptions};
 use super::readable::Readable;
 use super::records::{self, Records};
+use super::repeated;
 use super::report::Report;
 use super::sums::Sums;
 use super::{Task, is_about_bytes};
@@ -258,7 +259,7 @@ impl Logical<'_> {
             .into_iter()
             .any(|family| readable.has_hole_in(family))
         {
-            figures::check_counts(figures, &counted, report);
+            repeated::check_counts(figures, &counted, report);
         }
         self.compare(scope, &implied, &stored, compare, report)
     }

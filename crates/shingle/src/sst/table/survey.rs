@@ -116,7 +116,11 @@ impl Table {
     ) -> Result<Result<()>> {
         walk.survey.blocks += 1;
         for row in 0..block.rows() {
-            block.load_key(row, &mut walk.key);
+            if row == 0 {
+                block.load_key(row, &mut walk.key);
+            } else {
+                block.load_next_key(row, &mut walk.key);
+            }
             let apart;
             let value = if block.is_external(row) {
                 apart = match self.external_value(block.value(row)) {
