@@ -31,6 +31,13 @@ ci:
 bench-read folder:
     cargo run --release -p c1z --example bench_read -- {{folder}}/v3-100k.c1z {{folder}}/v3-1m.c1z
 
+# Times reads of a v1 file next to SQLite in C: bench-v1 FOLDER, where FOLDER holds v1-100k.c1z. Compiles C.
+bench-v1 folder:
+    cargo run --release -p oracle --example v1_read -- {{folder}}/v1-100k.c1z
+# Times conversions of the large files, memory and sizes with them; FOLDER holds v1-100k.c1z and v3-1m.c1z.
+bench-convert folder:
+    bash .ci/bench-convert {{folder}}
+
 # Damaged bytes for every decoder, so many seconds each; hours of it are fine.
 fuzz seconds="10" seed="":
     cargo run --release -p c1z --example fuzz -- {{seconds}} {{seed}}

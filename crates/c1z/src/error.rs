@@ -220,6 +220,14 @@ impl Error {
         self
     }
 
+    /// Names the row of a v1 table that the error is about.
+    #[must_use]
+    pub(crate) fn in_row(mut self, table: &str, row: i64) -> Self {
+        let place = format!(" table=`{table}` row=`{row}`");
+        self.0.message.push_str(&place);
+        self
+    }
+
     /// Says what the user can do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

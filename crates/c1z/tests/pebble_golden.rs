@@ -286,7 +286,10 @@ fn saved_and_opened_every_answer_is_that_of_go() {
         );
         let file = file.unwrap();
         let mut found = Rows::new();
-        let mut scan = file.database().scan(Bounds::all(), ScanOptions::default());
+        let mut scan = file
+            .database()
+            .unwrap()
+            .scan(Bounds::all(), ScanOptions::default());
         while let Some((key, value)) = scan.next().unwrap() {
             found.insert(key.to_vec(), value.to_vec());
         }

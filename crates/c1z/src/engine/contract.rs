@@ -29,15 +29,15 @@ use crate::{Error, ErrorKind, Result};
 
 /// A source that answers by the contract.
 #[derive(Debug)]
-pub(crate) struct Contract<S> {
-    source: S,
+pub(crate) struct Contract<S: ?Sized = dyn Source> {
+    source: Box<S>,
     profile: Profile,
     clock: Arc<dyn Clock>,
     bindings: Mutex<Bindings>,
 }
 
-impl<S: Source> Contract<S> {
-    pub(crate) fn new(source: S, profile: Profile, clock: Arc<dyn Clock>) -> Self {
+impl<S: Source + ?Sized> Contract<S> {
+    pub(crate) fn new(source: Box<S>, profile: Profile, clock: Arc<dyn Clock>) -> Self {
         Self {
             source,
             profile,
@@ -228,6 +228,16 @@ pub(crate) fn require_entitlement(id: &EntitlementRef) -> Result<()> {
     })
 }
 
+fn check_resource_filter(filter: &ResourceFilter) -> Result<()> {
+    let parent = filter.parent.as_ref();
+    parent.map_or(Ok(()), |parent| require_ref("parent", parent))
+}
+
+fn check_entitlement_filter(filter: &EntitlementFilter) -> Result<()> {
+    let resource = filter.resource.as_ref();
+    resource.map_or(Ok(()), |resource| require_ref("resource", resource))
+}
+
 fn check_grant_filter(filter: &GrantFilter) -> Result<()> {
     if let Some(entitlement) = &filter.entitlement {
         require_entitlement(entitlement)?;
@@ -245,7 +255,7 @@ fn missing(kind: &str, id: impl std::fmt::Display) -> Error {
     Error::not_found(format!("{kind} not found: id=`{id}`"))
 }
 
-impl<S: Source> Reader for Contract<S> {
+impl<S: Source + ?Sized> Reader for Contract<S> {
     fn metadata(&self) -> Metadata {
         self.source.metadata()
     }
@@ -318,10 +328,7 @@ impl<S: Source> Reader for Contract<S> {
         filter: &ResourceFilter,
         page: &PageRequest,
     ) -> Result<Page<v2::Resource>> {
-        filter
-            .parent
-            .as_ref()
-            .map_or(Ok(()), |parent| require_ref("parent", parent))?;
+        check_resource_filter(filter)?;
         let binding = Binding {
             operation: Operation::Resources,
             filter: &filter_text(filter),
@@ -337,10 +344,7 @@ impl<S: Source> Reader for Contract<S> {
         filter: &EntitlementFilter,
         page: &PageRequest,
     ) -> Result<Page<v2::Entitlement>> {
-        filter
-            .resource
-            .as_ref()
-            .map_or(Ok(()), |resource| require_ref("resource", resource))?;
+        check_entitlement_filter(filter)?;
         let binding = Binding {
             operation: Operation::Entitlements,
             filter: &filter_text(filter),
@@ -369,15 +373,17 @@ impl<S: Source> Reader for Contract<S> {
     fn list_grants_for_entitlements(
         &self,
         scope: &Scope,
-        ids: &[String],
+        entitlements: &[EntitlementRef],
         page: &PageRequest,
     ) -> Result<Page<v2::Grant>> {
+        let mut named = entitlements.iter().filter(|of| !of.id.is_empty());
+        named.try_for_each(require_entitlement)?;
         let binding = Binding {
             operation: Operation::GrantsForEntitlements,
-            filter: &filter_text(&ids),
+            filter: &filter_text(&entitlements),
         };
         let position = match token::decode(binding, &page.token) {
-            // A token of another list of ids starts over (`store-contract` §5.5); one of another kind is refused.
+            // A token of another list starts over (`store-contract` §5.5); one of another kind is refused.
             Err(_) if token::is_of(Operation::GrantsForEntitlements, &page.token) => None,
             decoded => decoded?,
         };
@@ -388,7 +394,12 @@ impl<S: Source> Reader for Contract<S> {
             }
             None => self.point(scope)?,
         };
-        let cursor = BatchCursor::open(snapshot.rows, ids, self.attach(), position.as_ref())?;
+        let cursor = BatchCursor::open(
+            snapshot.rows,
+            entitlements,
+            self.attach(),
+            position.as_ref(),
+        )?;
         fill_page(Box::new(cursor), page.rows(), |last_row| {
             token::encode(binding, &snapshot.sync, last_row)
         })
@@ -443,6 +454,7 @@ impl<S: Source> Reader for Contract<S> {
         scope: &Scope,
         filter: &ResourceFilter,
     ) -> Result<Rows<v2::Resource>> {
+        check_resource_filter(filter)?;
         Ok(rows(self.point(scope)?.rows.resources(filter, None)?))
     }
 
@@ -451,6 +463,7 @@ impl<S: Source> Reader for Contract<S> {
         scope: &Scope,
         filter: &EntitlementFilter,
     ) -> Result<Rows<v2::Entitlement>> {
+        check_entitlement_filter(filter)?;
         Ok(rows(self.point(scope)?.rows.entitlements(filter, None)?))
     }
 
@@ -691,7 +704,7 @@ fn row_number(bytes: &[u8]) -> Result<usize> {
 /// A position is the index of the entitlement (big-endian u32) and the position inside its grants.
 struct BatchCursor {
     rows: Box<dyn SyncSnapshot>,
-    ids: Vec<String>,
+    entitlements: Vec<EntitlementRef>,
     attach: bool,
     index: usize,
     grants: Option<Cursor<GrantRow>>,
@@ -701,19 +714,19 @@ struct BatchCursor {
 impl BatchCursor {
     fn open(
         rows: Box<dyn SyncSnapshot>,
-        ids: &[String],
+        entitlements: &[EntitlementRef],
         attach: bool,
         after: Option<&token::Position>,
     ) -> Result<Self> {
         let mut seen = HashSet::new();
-        let ids = ids
+        let entitlements = entitlements
             .iter()
-            .filter(|id| !id.is_empty() && seen.insert(id.as_str()))
+            .filter(|of| !of.id.is_empty() && seen.insert(*of))
             .cloned()
             .collect();
         let mut cursor = Self {
             rows,
-            ids,
+            entitlements,
             attach,
             index: 0,
             grants: None,
@@ -734,10 +747,10 @@ impl BatchCursor {
 
     /// Opens the grants of the entitlement at `index`; leaves none behind the last.
     fn open_grants(&mut self, after: After<'_>) -> Result<()> {
-        self.grants = match self.ids.get(self.index) {
-            Some(id) => {
+        self.grants = match self.entitlements.get(self.index) {
+            Some(entitlement) => {
                 let filter = GrantFilter {
-                    entitlement: Some(EntitlementRef::bare(id)),
+                    entitlement: Some(entitlement.clone()),
                     ..GrantFilter::default()
                 };
                 Some(self.rows.grants(&filter, self.attach, after)?)
@@ -750,7 +763,7 @@ impl BatchCursor {
 
 impl super::source::RowCursor<v2::Grant> for BatchCursor {
     fn next(&mut self) -> Result<Option<v2::Grant>> {
-        while self.index < self.ids.len() {
+        while self.index < self.entitlements.len() {
             if self.grants.is_none() {
                 self.open_grants(None)?;
             }
@@ -758,7 +771,7 @@ impl super::source::RowCursor<v2::Grant> for BatchCursor {
                 && let Some(row) = grants.next()?
             {
                 let index = u32::try_from(self.index)
-                    .map_err(|_| Error::invalid("too many entitlement ids"))?;
+                    .map_err(|_| Error::invalid("too many entitlements"))?;
                 self.position.clear();
                 self.position.extend(index.to_be_bytes());
                 self.position.extend(grants.position());

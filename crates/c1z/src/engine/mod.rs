@@ -7,6 +7,8 @@
 pub mod cancel;
 pub(crate) mod contract;
 pub mod filter;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod ids;
 pub mod lifecycle;
 pub mod model;
@@ -15,6 +17,7 @@ pub(crate) mod pebble;
 pub mod reader;
 pub(crate) mod source;
 pub mod types;
+pub(crate) mod v1;
 pub mod writer;
 
 pub use cancel::CancelFlag;

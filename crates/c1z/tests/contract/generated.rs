@@ -320,7 +320,8 @@ fn derived_lists_agree_with_the_list_of_grants() {
             assert_eq!(listed.unwrap(), principals.into_iter().collect::<Vec<_>>());
             batched.extend(grants.into_iter().map(|row| row.grant));
         }
-        let ids: Vec<String> = made.entitlements.iter().map(|of| of.id.clone()).collect();
+        let ids = made.entitlements.iter().map(|of| &of.id);
+        let ids: Vec<EntitlementRef> = ids.map(EntitlementRef::bare).collect();
         let batch = collect_pages(|page| engine.list_grants_for_entitlements(&scope, &ids, page));
         assert_eq!(batch.unwrap(), batched);
         let stats = engine.stats(Some(sync), None).unwrap();

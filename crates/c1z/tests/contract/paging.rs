@@ -1,7 +1,7 @@
 //! Pages and their tokens (`store-contract` §1.0, §5.5, D17).
 
 use c1z::ErrorKind;
-use c1z::engine::types::{SyncId, SyncType};
+use c1z::engine::types::{EntitlementRef, SyncId, SyncType};
 use c1z::engine::{GrantFilter, PageRequest, ResourceFilter, Scope};
 use c1z_proto::connector::v2;
 
@@ -214,8 +214,9 @@ fn batches_follow_the_request() {
             }
         }
         engine.put_grants(&grants).unwrap();
-        let ids = ["c", "nobody", "a", "c"].map(|group| format!("group:{group}:member"));
-        let list = |ids: &[String], page: &PageRequest| {
+        let ids = ["c", "nobody", "a", "c"]
+            .map(|group| EntitlementRef::bare(format!("group:{group}:member")));
+        let list = |ids: &[EntitlementRef], page: &PageRequest| {
             engine.list_grants_for_entitlements(&Scope::Default, ids, page)
         };
         let whole = list(&ids, &PageRequest::default()).unwrap();

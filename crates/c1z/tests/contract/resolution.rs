@@ -227,7 +227,7 @@ fn lists() -> Vec<(&'static str, Read)> {
                 .map(drop)
         }),
         ("list_grants_for_entitlements", |engine, scope| {
-            let ids = ["e".to_owned()];
+            let ids = [EntitlementRef::bare("e")];
             engine
                 .list_grants_for_entitlements(scope, &ids, &PageRequest::default())
                 .map(drop)

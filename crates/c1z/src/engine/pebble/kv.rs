@@ -12,7 +12,7 @@ use crate::Result;
 use crate::keyspace::KeyRange;
 
 /// An ordered, immutable set of keys and values.
-pub(super) trait Kv: Send + Sync + fmt::Debug {
+pub(crate) trait Kv: Send + Sync + fmt::Debug {
     /// The value of one key. O(log rows) and at most one block read per level.
     fn get(&self, key: &[u8]) -> Result<Option<KvValue>>;
 
@@ -25,7 +25,7 @@ pub(super) trait Kv: Send + Sync + fmt::Debug {
 
 /// A value that outlives the read that found it.
 #[derive(Clone, Debug)]
-pub(super) enum KvValue {
+pub(crate) enum KvValue {
     /// In a block of a table, which it keeps alive.
     Stored(Value),
     /// Shared with a store in memory.
@@ -101,7 +101,7 @@ impl Seek for KvReader {
 }
 
 /// A forward scan. Owns what it reads from.
-pub(super) trait KvScan: Send {
+pub(crate) trait KvScan: Send {
     /// The next row; slices live until the next call.
     fn next(&mut self) -> Result<Option<(&[u8], &[u8])>>;
 }

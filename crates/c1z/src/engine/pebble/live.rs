@@ -217,8 +217,8 @@ impl Source for Live {
         }
     }
 
-    fn sync_runs(&self) -> Result<Vec<SyncRun>> {
-        self.view().runs()
+    fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
+        Ok(self.view().runs()?.into())
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {

@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use shingle::db::Database;
 
-use self::kv::Kv;
+pub(crate) use self::kv::Kv;
 use self::lookup::OpaqueIds;
 use super::reader::Metadata;
 use super::source::{Cursor, Source, SyncSnapshot};
@@ -54,6 +54,8 @@ pub(crate) struct PebbleSource {
     kv: Arc<dyn Kv>,
     /// None: the database holds no sync run.
     sync: Option<Arc<Shared>>,
+    /// That run, or nothing.
+    runs: Arc<[SyncRun]>,
 }
 
 /// What all snapshots of the one sync share.
@@ -77,18 +79,34 @@ impl PebbleSource {
         metadata: Metadata,
         budget: &MemoryBudget,
     ) -> Result<(Self, Vec<String>)> {
-        let kv: Arc<dyn Kv> = Arc::new(database);
-        let get = |key: MetadataKey<'_>| kv.get(&key.to_vec());
-        let version = get(MetadataKey::KeyspaceVersion)?;
-        let id_format = get(MetadataKey::GrantIdFormat)?;
-        let has_rows = kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some();
         let mut warnings = Vec::new();
-        let kv = match stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)? {
-            stamp::Layout::Current => kv,
-            stamp::Layout::ExternalId => legacy::rekey(kv.as_ref(), budget, &mut warnings)?,
-        };
+        let kv: Arc<dyn Kv> = Arc::new(database);
+        let kv = current_rows(&kv, budget, &mut warnings)?;
         let sync = Shared::open(&kv, &Arc::default(), &mut warnings)?.map(Arc::new);
-        Ok((Self { metadata, kv, sync }, warnings))
+        let runs = sync.iter().map(|sync| sync.run.clone()).collect();
+        let source = Self {
+            metadata,
+            kv,
+            sync,
+            runs,
+        };
+        Ok((source, warnings))
+    }
+}
+
+/// The rows in today's layout: as they are, or re-keyed in memory within `budget`.
+pub(crate) fn current_rows(
+    kv: &Arc<dyn Kv>,
+    budget: &MemoryBudget,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<dyn Kv>> {
+    let get = |key: MetadataKey<'_>| kv.get(&key.to_vec());
+    let version = get(MetadataKey::KeyspaceVersion)?;
+    let id_format = get(MetadataKey::GrantIdFormat)?;
+    let has_rows = kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some();
+    match stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)? {
+        stamp::Layout::Current => Ok(Arc::clone(kv)),
+        stamp::Layout::ExternalId => legacy::rekey(kv.as_ref(), budget, warnings),
     }
 }
 
@@ -131,8 +149,8 @@ impl Source for PebbleSource {
         self.metadata.clone()
     }
 
-    fn sync_runs(&self) -> Result<Vec<SyncRun>> {
-        Ok(self.sync.iter().map(|sync| sync.run.clone()).collect())
+    fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
+        Ok(Arc::clone(&self.runs))
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {

@@ -92,7 +92,7 @@ impl PebbleStore {
         let live = Live::new(kv, options, read_only);
         // A damaged run is said here, not by the first call.
         live.view().sync()?;
-        let contract = Contract::new(live, profile, clock);
+        let contract = Contract::new(Box::new(live), profile, clock);
         Ok(Self {
             contract,
             warnings: Vec::new(),

@@ -1,4 +1,5 @@
-//! Building v3 databases and files from records (`c1z3-keyspace` §8, §9, §13, §14).
+//! Building files from records: v3 databases and files (`c1z3-keyspace` §8, §9, §13, §14), and v1
+//! files ([`v1`]).
 //!
 //! ```text
 //! records ──> SyncBuilder ──> BuiltSync ──> pack ──> published file
@@ -24,10 +25,14 @@ mod flow;
 mod manifest;
 mod options;
 mod sync;
+pub mod v1;
 mod v3;
 mod workspace;
 
 pub use manifest::manifest_of;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
+pub(crate) use sync::is_own;
 pub use sync::{BuiltSync, RunToWrite, SyncBuilder};
+pub(crate) use v3::check_output;
 pub use v3::{PackOptions, V3Builder, V3Summary, pack};
+pub(crate) use workspace::Workspace;

@@ -370,7 +370,7 @@ fn bare_ids_follow_the_entitlements() {
             .map(|grant| grant.id)
     };
     let by_entitlement = || {
-        let ids = ["opaque".to_owned()];
+        let ids = [crate::engine::types::EntitlementRef::bare("opaque")];
         let page = PageRequest::default();
         let page = engine.list_grants_for_entitlements(&Scope::Default, &ids, &page);
         page.unwrap().rows.len()
