@@ -96,7 +96,7 @@ const DEVIATIONS: [(&str, Deviation, &str); 7] = [
     ),
     (
         "unf.stats.txt",
-        Deviation::UnfinishedShown(16),
+        Deviation::UnfinishedShown(20),
         "| `stats` of a file whose only sync is unfinished |",
     ),
     ("multi.diff.txt", Deviation::ListOrder, DIFF_ORDER),

@@ -22,9 +22,10 @@ fn types(bench: &Bench) -> Vec<String> {
 /// Whatever the state of the sync that is there, another one does not take its place.
 #[test]
 fn another_sync_is_refused_and_nothing_changes() {
-    let states: [(&str, fn(&mut Bench)); 4] = [
+    type Prepare = fn(&mut Bench);
+    let states: [(&str, Prepare); 4] = [
         ("finished", |bench| {
-            drop(bench.finished(&SyncType::Full, "kept"))
+            bench.finished(&SyncType::Full, "kept");
         }),
         ("current again", |bench| {
             let id = bench.finished(&SyncType::Full, "kept");

@@ -230,6 +230,36 @@ fn if_newer_replaces_what_is_older() {
     });
 }
 
+/// An equal stamp keeps the stored row (bug class 49); one nanosecond more replaces it.
+#[test]
+fn if_newer_leaves_what_is_as_new() {
+    on_all(|bench| {
+        let sync = bench.start(&SyncType::Full);
+        let of = entitlement(&at("group", "g"), "e");
+        let record = named(grant(&of, &at("user", "u")), "grant");
+        let records = std::slice::from_ref(&record);
+        bench.engine().put_grants(records).unwrap();
+        let stored = discovered(bench)[0].unwrap();
+        let other = [v2::Grant {
+            sources: MessageField::some(v2::GrantSources::default()),
+            ..record.clone()
+        }];
+        for (at, replaced) in [(stored, false), (stored.next_nanosecond(), true)] {
+            // A new handle, whose first stamp is what the clock says.
+            bench.clock.set(at);
+            bench.reopen(false);
+            let engine = bench.engine();
+            engine.set_current_sync(&sync).unwrap();
+            engine.put_grants_if_newer(&other).unwrap();
+            assert_eq!(engine.is_dirty(), replaced);
+            assert_eq!(
+                discovered(bench),
+                [Some(if replaced { at } else { stored })]
+            );
+        }
+    });
+}
+
 #[test]
 fn if_newer_leaves_what_comes_from_the_future() {
     on_all(|bench| {

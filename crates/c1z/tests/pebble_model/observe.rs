@@ -118,7 +118,7 @@ fn records(engine: &dyn StorageEngine, scope: &Scope, size: u32, answers: &mut A
             engine.list_principals_for_entitlement(scope, &key.entitlement, page)
         });
         add(format!("principals of {:?}", key.entitlement), principals);
-        let batch = [bare, EntitlementRef::bare("admin")];
+        let batch = [bare, EntitlementRef::bare("admin"), key.entitlement.clone()];
         let answer = listed(size, |page| {
             engine.list_grants_for_entitlements(scope, &batch, page)
         });

@@ -4,6 +4,7 @@ use shingle::batch::Batch;
 
 use super::leftovers::{delete_range, put_run};
 use super::live::{Handle, Ids, Live, View};
+use super::live_kv::{is_index, without_indexes};
 use super::seal::SyncSeal;
 use super::store::check_sync_id;
 use crate::engine::contract::Contract;
@@ -32,7 +33,9 @@ impl Contract<Live> {
         let at = handle.stamps.next(live.now());
         let mut batch = Batch::new();
         if replaced.is_some() {
-            delete_range(&mut batch, &prefix::wiped_by_new_sync())?;
+            for range in without_indexes(prefix::wiped_by_new_sync()) {
+                delete_range(&mut batch, &range)?;
+            }
             delete_sidecars(&mut batch, &view)?;
         }
         let run = SyncRun::started(id.clone(), of.clone(), parent.to_owned(), at);
@@ -223,11 +226,12 @@ fn fresh_id(live: &Live, runs: &[SyncRun]) -> Result<SyncId> {
     ))
 }
 
-/// All that belongs to a sync but its sidecars: every family, of the sessions its own.
+/// All that belongs to a sync but its sidecars: every family, of the sessions its own. Indexes go with their primaries.
 fn ranges_of_sync(id: &SyncId) -> impl Iterator<Item = KeyRange> {
     let families = Family::ALL.into_iter();
     families.filter_map(|family| match family {
         Family::Metadata => None,
+        index if is_index(index) => None,
         Family::Session => Some(prefix::sessions_of(id.as_str().as_bytes(), b"")),
         family => Some(family.range()),
     })

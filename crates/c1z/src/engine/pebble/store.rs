@@ -8,7 +8,7 @@ use shingle::batch::Batch;
 use super::kv::Kv;
 use super::legacy;
 use super::live::{Ids, Live};
-use super::live_kv::LiveKv;
+use super::live_kv::{LiveKv, is_index};
 use super::memory::MemoryKv;
 use super::options::PebbleOptions;
 use crate::budget::MemoryBudget;
@@ -70,12 +70,7 @@ impl PebbleStore {
         options: PebbleOptions,
         rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
     ) -> Result<Self> {
-        let kv = MemoryKv::new(options.memory_bytes_max);
-        let mut batch = Batch::new();
-        for (key, value) in rows {
-            batch.set(&key, &value)?;
-        }
-        kv.write(batch)?;
+        let kv = MemoryKv::holding(rows, options.memory_bytes_max)?;
         let raw = kv.snapshot();
         let kv = MemoryKv::new(options.memory_bytes_max);
         let mut warnings = Vec::new();
@@ -230,14 +225,6 @@ fn everything() -> KeyRange {
         lower: Vec::new(),
         upper: None,
     }
-}
-
-/// Whether a live database derives the family by itself.
-fn is_index(family: Family) -> bool {
-    matches!(
-        family,
-        Family::ResourceByParent | Family::GrantByPrincipal | Family::GrantNeedsExpansion
-    )
 }
 
 fn is_pending_marker(key: &[u8]) -> bool {

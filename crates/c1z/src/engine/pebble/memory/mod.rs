@@ -23,7 +23,7 @@ use shingle::key::Kind;
 use self::staged::Staged;
 use self::versions::{Changes, Stored, Versions};
 use super::kv::{Kv, KvScan, KvValue};
-use super::live_kv::{LiveKv, SealPass};
+use super::live_kv::{LiveKv, SealPass, is_index, without_indexes};
 use crate::keyspace::{Family, KeyRange};
 use crate::{Error, ErrorKind, Result};
 
@@ -35,6 +35,20 @@ impl MemoryKv {
     /// included.
     pub(super) fn new(bytes_max: u64) -> Self {
         Self(Arc::new(RwLock::new(Versions::new(bytes_max))))
+    }
+
+    /// A database of these rows as they are, index rows included.
+    ///
+    /// # Errors
+    /// `ResourceExhausted` when they do not fit.
+    pub(super) fn holding(
+        rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+        bytes_max: u64,
+    ) -> Result<Self> {
+        let mut versions = Versions::new(bytes_max);
+        let rows = rows.into_iter();
+        versions.commit(rows.map(|(key, value)| (key, Some(value.into()))).collect())?;
+        Ok(Self(Arc::new(RwLock::new(versions))))
     }
 
     fn pin(&self) -> MemorySnapshot {
@@ -88,8 +102,8 @@ impl LiveKv for MemoryKv {
     fn seal(&self, pass: &mut dyn SealPass) -> Result<()> {
         let base = self.pin();
         let mut staged = Staged::new(base.clone());
-        for family in derived() {
-            staged.delete_range(&family.range())?;
+        for family in Family::ALL.into_iter().filter(|family| family.is_derived()) {
+            staged.clear(family)?;
         }
         for family in Family::ALL.into_iter().filter(|family| family.is_primary()) {
             let mut scan = base.scan(&family.range())?;
@@ -110,11 +124,6 @@ impl LiveKv for MemoryKv {
     }
 }
 
-/// The families whose rows follow from primaries.
-fn derived() -> impl Iterator<Item = Family> {
-    Family::ALL.into_iter().filter(|family| family.is_derived())
-}
-
 fn apply(batch: &Batch, staged: &mut Staged) -> Result<()> {
     let mut ops = BatchReader::new(batch.as_bytes())?;
     while let Some((_, op)) = ops.next_op()? {
@@ -123,25 +132,37 @@ fn apply(batch: &Batch, staged: &mut Staged) -> Result<()> {
                 kind: Kind::Set,
                 key,
                 value,
-            } => staged.put(key, value)?,
+            } if !is_derived(key) => staged.put(key, value)?,
             Op::Point {
                 kind: Kind::Delete,
                 key,
                 ..
-            } => staged.delete(key)?,
-            Op::DeleteRange { start, end } => staged.delete_range(&KeyRange {
-                lower: start.to_vec(),
-                upper: Some(end.to_vec()),
-            })?,
-            other => {
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    format!("a batch of the engine has no such operation: {other:?}"),
-                ));
+            } if !is_derived(key) => staged.delete(key)?,
+            Op::DeleteRange { start, end } => {
+                let range = KeyRange {
+                    lower: start.to_vec(),
+                    upper: Some(end.to_vec()),
+                };
+                if without_indexes(range.clone()) != [range.clone()] {
+                    return Err(not_of_the_engine(&op));
+                }
+                staged.delete_range(&range)?;
             }
+            other => return Err(not_of_the_engine(&other)),
         }
     }
     Ok(())
+}
+
+fn is_derived(key: &[u8]) -> bool {
+    Family::of(key).is_some_and(is_index)
+}
+
+fn not_of_the_engine(op: &Op<'_>) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("a batch of the engine has no such operation: {op:?}"),
+    )
 }
 
 /// Everything visible at one moment.

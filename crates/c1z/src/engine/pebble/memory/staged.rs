@@ -1,5 +1,6 @@
 //! Changes on top of a snapshot, with the index rows that follow from them.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::MemorySnapshot;
@@ -43,14 +44,24 @@ impl Staged {
         Ok(())
     }
 
-    /// Deletes the rows of a range; index rows only where the range covers them.
+    /// Deletes the rows of a range and their index rows.
     pub(super) fn delete_range(&mut self, range: &KeyRange) -> Result<()> {
-        for (key, value) in &mut self.changes {
-            if range.contains(key) {
-                *value = None;
-            }
-        }
+        let from = (Bound::Included(range.lower.as_slice()), Bound::Unbounded);
+        let staged = self.changes.range::<[u8], _>(from);
+        let staged = staged
+            .map(|(key, _)| key)
+            .take_while(|key| range.contains(key));
+        let mut keys: Vec<Vec<u8>> = staged.cloned().collect();
         let mut scan = self.base.scan(range)?;
+        while let Some((key, _)) = scan.next()? {
+            keys.push(key.to_vec());
+        }
+        keys.iter().try_for_each(|key| self.delete(key))
+    }
+
+    /// Deletes the rows of a derived family.
+    pub(super) fn clear(&mut self, family: Family) -> Result<()> {
+        let mut scan = self.base.scan(&family.range())?;
         while let Some((key, _)) = scan.next()? {
             self.changes.insert(key.to_vec(), None);
         }

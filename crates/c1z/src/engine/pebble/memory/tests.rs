@@ -186,6 +186,41 @@ fn index_rows_follow_their_primaries_over_batches_and_within_one() {
     assert_eq!((expected, found.len()), (found, 2));
 }
 
+/// The index rows of what a range delete hides go with it, also of rows of the same batch; the indexes themselves are not
+/// the engine's to write.
+#[test]
+fn range_deletes_take_index_rows_along_and_batches_touch_no_index() {
+    let kv = MemoryKv::new(ROOM);
+    let mut batch = Batch::new();
+    for id in ["a", "b"] {
+        let (key, value) = child(id, "p");
+        batch.set(&key, &value).unwrap();
+    }
+    kv.write(batch).unwrap();
+    let resources = Family::Resource.range();
+    let mut batch = Batch::new();
+    let (key, value) = child("c", "p");
+    batch.set(&key, &value).unwrap();
+    let upper = resources.upper.unwrap();
+    batch.delete_range(&resources.lower, &upper).unwrap();
+    batch.set(&child("d", "q").0, &child("d", "q").1).unwrap();
+    kv.write(batch).unwrap();
+    let (expected, found) = indexes(&*kv.snapshot());
+    assert_eq!((expected, found.len()), (found, 1));
+    let index = Family::ResourceByParent.range();
+    let (mut set, mut delete, mut range) = (Batch::new(), Batch::new(), Batch::new());
+    set.set(&index.lower, b"").unwrap();
+    delete.delete(&index.lower).unwrap();
+    range
+        .delete_range(Family::SyncRun.header(), &index.upper.unwrap())
+        .unwrap();
+    let before = rows(&*kv.snapshot());
+    for refused in [set, delete, range] {
+        assert_eq!(kv.write(refused).unwrap_err().kind(), ErrorKind::Internal);
+    }
+    assert_eq!(rows(&*kv.snapshot()), before);
+}
+
 /// A row that no index row can be derived from fails its batch, and nothing of it is there.
 #[test]
 fn a_batch_with_a_bad_row_is_no_batch() {
@@ -227,16 +262,10 @@ impl SealPass for Pass {
 
 #[test]
 fn a_seal_replaces_what_is_derived_all_at_once_or_not_at_all() {
-    let kv = MemoryKv::new(ROOM);
-    let mut first = Batch::new();
-    for (id, parent) in [("b", "p"), ("a", "")] {
-        let (key, value) = child(id, parent);
-        first.set(&key, &value).unwrap();
-    }
-    // Rows of an index and of the digests that follow from nothing.
-    first.set(b"\x03\x07\x01\x00stale", b"").unwrap();
-    first.set(b"\x03\x0astale", b"").unwrap();
-    kv.write(first).unwrap();
+    // Among the rows some of an index and of the digests that follow from nothing.
+    let stale = [&b"\x03\x07\x01\x00stale"[..], b"\x03\x0astale"].map(|key| (key.to_vec(), vec![]));
+    let first = [child("b", "p"), child("a", "")].into_iter().chain(stale);
+    let kv = MemoryKv::holding(first, ROOM).unwrap();
     let before = rows(&*kv.snapshot());
     let mut pass = Pass {
         keys: Vec::new(),
