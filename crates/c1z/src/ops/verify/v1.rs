@@ -36,9 +36,11 @@ pub(crate) fn check_file(
     }
     SharedMeter::start(observer, Step::Files)?;
     // Half of the budget is left for pages.
+    let share = options.budget.limit() / 2;
+    let _share = options.budget.reserve(share, "decoded v1 database")?;
     let opening = OpenOptions {
         fs: Arc::clone(&options.fs),
-        budget: MemoryBudget::new(options.budget.limit() / 2),
+        budget: MemoryBudget::new(share),
         scratch: Some(options.scratch.clone()),
         ..OpenOptions::default()
     };
