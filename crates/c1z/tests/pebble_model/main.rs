@@ -32,7 +32,7 @@ use testkit::clock::ManualClock;
 use step::Step;
 
 /// Sequences of a run, and the most steps of one.
-const SEQUENCES: u64 = 3_000;
+const SEQUENCES: u64 = 2_000;
 const STEPS_MAX: usize = 40;
 
 /// Both engines, on clocks that stand alike.

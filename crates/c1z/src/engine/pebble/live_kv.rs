@@ -94,22 +94,18 @@ pub(super) trait SealPass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::identity::hex;
     use crate::keyspace::prefix;
 
     #[test]
     fn ranges_are_cut_at_the_indexes() {
         let cut = |range: KeyRange| {
             let parts = without_indexes(range).into_iter();
-            let text = |key: Vec<u8>| key.iter().map(|b| format!("{b:02x}")).collect::<String>();
-            parts
-                .map(|part| {
-                    format!(
-                        "{}..{}",
-                        text(part.lower),
-                        text(part.upper.unwrap_or_default())
-                    )
-                })
-                .collect::<Vec<_>>()
+            let text = |part: KeyRange| {
+                let upper = part.upper.unwrap_or_default();
+                format!("{}..{}", hex(&part.lower), hex(&upper))
+            };
+            parts.map(text).collect::<Vec<_>>()
         };
         let all = ["0301..030701", "030702..030704", "030706..03ff"];
         assert_eq!(cut(prefix::wiped_by_new_sync()), all);

@@ -42,7 +42,7 @@ fn options() -> PebbleOptions {
 }
 
 fn clock() -> Arc<dyn Clock> {
-    let since_epoch = std::time::Duration::from_nanos(1_800_000_000_100_000_000);
+    let since_epoch = std::time::Duration::from_millis(1_800_000_000_100);
     Arc::new(ManualClock::new(since_epoch))
 }
 

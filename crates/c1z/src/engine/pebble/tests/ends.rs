@@ -1,7 +1,9 @@
 //! Writers, readers and the end of a sync at the same time (`store-contract` §0.7, §2.6; §8.4 bugs 19, 21).
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use c1z_proto::connector::v2;
 
@@ -19,25 +21,33 @@ fn while_a_sync_ends_records_are_refused_and_reads_go_on() {
     let sync = engine.start_new_sync(&SyncType::Full, "").unwrap();
     engine.put_grants(&[grant("a")]).unwrap();
     seam.close_gate();
-    thread::scope(|scope| {
+    let (tell, told) = mpsc::channel();
+    let (refused, current, finished, listed) = thread::scope(|scope| {
         let ending = scope.spawn(|| engine.end_sync());
         seam.await_seal();
-        let refused = engine.put_grants(&[grant("b")]).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Sealed);
-        let refused = engine.delete_grant("g").unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Sealed);
-        let refused = engine
-            .put_asset("a", "t", &mut b"x".as_slice())
-            .unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Sealed);
-        assert_eq!(engine.current_sync(), Some(sync.clone()));
-        assert!(!engine.get_sync(&sync).unwrap().is_finished());
-        assert_eq!(grant_ids(engine), ["group:g:member:user:a"]);
+        scope.spawn(move || {
+            let asset = engine.put_asset("a", "t", &mut b"x".as_slice());
+            let writes = [
+                engine.put_grants(&[grant("b")]),
+                engine.delete_grant("g"),
+                asset,
+            ];
+            tell.send(writes.map(|write| write.map_err(|error| error.kind())))
+        });
+        // Writes that wait would wait for ever, for the gate is shut: nothing is asserted before it is open.
+        let refused = told.recv_timeout(Duration::from_secs(20));
+        let finished = engine.get_sync(&sync).unwrap().is_finished();
+        let seen = (refused, engine.current_sync(), finished, grant_ids(engine));
         let entry = scope.spawn(|| engine.session_set(&sync, "", "k", b"v"));
         seam.open_gate();
         ending.join().unwrap().unwrap();
         entry.join().unwrap().unwrap();
+        seen
     });
+    assert_eq!(refused.unwrap(), [Err(ErrorKind::Sealed); 3]);
+    assert_eq!(current, Some(sync.clone()));
+    assert!(!finished);
+    assert_eq!(listed, ["group:g:member:user:a"]);
     let run = engine.get_sync(&sync).unwrap();
     assert!(run.is_finished());
     assert_eq!(run.stats.unwrap().grants, 1);

@@ -206,7 +206,7 @@ struct Raising(CancelFlag);
 impl Clock for Raising {
     fn now(&self) -> SystemTime {
         self.0.raise();
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+        SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_001)
     }
 
     fn monotonic(&self) -> Duration {
