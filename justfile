@@ -39,9 +39,11 @@ bench-build file:
     target/release/examples/bench_build run target/shuffled.rows 256 2
     target/release/examples/bench_build run target/shuffled.rows 64 2
     target/release/examples/bench_build run target/sorted.rows 256 2
+
 # Times reads of a v1 file next to SQLite in C: bench-v1 FOLDER, where FOLDER holds v1-100k.c1z. Compiles C.
 bench-v1 folder:
     cargo run --release -p oracle --example v1_read -- {{folder}}/v1-100k.c1z
+
 # Times conversions of the large files, memory and sizes with them; FOLDER holds v1-100k.c1z and v3-1m.c1z.
 bench-convert folder:
     bash .ci/bench-convert {{folder}}

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod engine;
 pub mod envelope;
 mod error;
+mod hex;
 pub mod keyspace;
 pub mod ksuid;
 pub mod ops;

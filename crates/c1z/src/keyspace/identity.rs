@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use super::tuple::{self, Part, SEPARATOR};
+use crate::hex;
 use crate::{Error, Result};
 
 /// How an entitlement id is held in its key.
@@ -36,7 +37,7 @@ impl IdForm {
                 "entitlement identity",
                 offset as u64,
                 "flag 30 or 31",
-                hex(other),
+                hex::short(other),
             )),
         }
     }
@@ -245,15 +246,4 @@ fn require(kind: &str, field: &str, value: &[u8]) -> Result<()> {
         return Err(Error::invalid(format!("{kind} without {field}")));
     }
     Ok(())
-}
-
-/// Bytes in hexadecimal, for messages; long ones are cut.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const SHOWN: usize = 32;
-    let shown = bytes.iter().take(SHOWN);
-    let mut text = shown.fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    if bytes.len() > SHOWN {
-        text.push_str("..");
-    }
-    text
 }

@@ -6,10 +6,11 @@
 //! they splice bytes ([`super::splice`]).
 
 use super::family::Family;
-use super::identity::{EntitlementIdentity, GrantIdentity, hex};
+use super::identity::{EntitlementIdentity, GrantIdentity};
 use super::metadata::MetadataKey;
 use super::tuple::{self, Part, SEPARATOR};
 use super::{DIGEST_INDEX, digest_node_prefix};
+use crate::hex;
 use crate::{Error, Result};
 
 /// Type and id of a resource, as components of a key.
@@ -213,7 +214,7 @@ fn parse_sync_run(key: &[u8]) -> Result<Key<'_>> {
             "sync run key",
             2,
             "the two bytes 0306 alone",
-            hex(key),
+            hex::short(key),
         )),
     }
 }
@@ -313,7 +314,7 @@ fn parse_grant_hash(body: &[u8], offset: usize) -> Result<Key<'_>> {
 
 fn parse_digest_node(key: &[u8]) -> Result<Key<'_>> {
     let bad = |offset: usize, expected: &str| {
-        let found = hex(key.get(offset..).unwrap_or_default());
+        let found = hex::short(key.get(offset..).unwrap_or_default());
         Err(Error::data_loss(
             "digest node key",
             offset as u64,

@@ -6,8 +6,8 @@
 //! (`c1z3-keyspace` §3.3, §8.1, §8.3).
 
 use super::family::Family;
-use super::identity::hex;
 use super::tuple::{self, SEPARATOR};
+use crate::hex;
 use crate::{Error, Result};
 
 /// Components of an entitlement identity.
@@ -127,7 +127,7 @@ impl<'a> HashKey<'a> {
                 "grant hash index key",
                 (offset + partition.len() + 1) as u64,
                 "two bytes of principal hash",
-                hex(tail),
+                hex::short(tail),
             ));
         };
         expect_components(
@@ -221,7 +221,7 @@ fn body(family: Family, key: &[u8]) -> Result<&[u8]> {
                 "index splice",
                 0,
                 format!("a key of the family {family:?}"),
-                hex(key),
+                hex::short(key),
             )
         })
 }

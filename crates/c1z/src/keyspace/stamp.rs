@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::identity::hex;
+use crate::hex;
 use crate::{Error, ErrorKind, Result};
 
 /// Version number of the layout and of the identity format, as this crate writes them.
@@ -66,6 +66,6 @@ fn check_version(what: &str, version: u32) -> Result<()> {
 fn number(structure: &'static str, value: &[u8]) -> Result<u32> {
     match value.try_into() {
         Ok(bytes) => Ok(u32::from_be_bytes(bytes)),
-        Err(_) => Err(Error::data_loss(structure, 0, "4 bytes", hex(value))),
+        Err(_) => Err(Error::data_loss(structure, 0, "4 bytes", hex::short(value))),
     }
 }

@@ -1,5 +1,6 @@
 //! Real and large files are clean, and what is cut off them costs no more than it must.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use c1z::envelope::OpenOptions;
@@ -82,7 +83,7 @@ fn cut_files_give_what_stands_before_the_cut() {
                 let recorded = sum(report.by_kind().map(|(.., recorded)| recorded));
                 saved * 1000 / recorded.max(1)
             });
-            line += &format!("{share:5}");
+            write!(line, "{share:5}").unwrap();
             last = report;
         }
         println!("{line}");

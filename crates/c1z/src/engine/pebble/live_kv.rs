@@ -94,7 +94,7 @@ pub(super) trait SealPass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::identity::hex;
+    use crate::hex;
     use crate::keyspace::prefix;
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
             let parts = without_indexes(range).into_iter();
             let text = |part: KeyRange| {
                 let upper = part.upper.unwrap_or_default();
-                format!("{}..{}", hex(&part.lower), hex(&upper))
+                format!("{}..{}", hex::short(&part.lower), hex::short(&upper))
             };
             parts.map(text).collect::<Vec<_>>()
         };

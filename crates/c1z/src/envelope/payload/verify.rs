@@ -1,6 +1,5 @@
 //! Verification of a whole payload, front to back, outside the cache.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -13,6 +12,7 @@ use super::super::index::IndexEntry;
 use super::file::{Entry, PayloadFile};
 use super::{Context, in_entry};
 use crate::Result;
+use crate::hex;
 use shingle::vfs::ReadFile;
 
 const STEP_LEN: usize = 128 << 10;
@@ -75,14 +75,6 @@ fn verify_indexed(context: &Context, entry: &IndexEntry, buf: &mut [u8]) -> Resu
     hashes.compare(entry)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// Reads one file to its end through the cache, where who reads it next finds it, and compares what is
 /// recorded of it.
 pub(super) fn verify_kept(context: &Arc<Context>, entry: &Arc<Entry>) -> Result<VerifiedPayload> {
@@ -138,8 +130,16 @@ impl Hashes {
         }
         let found: [u8; 32] = self.sha256.finalize().into();
         if found != entry.raw_sha256 {
-            let expected = format!("decoded bytes with SHA-256 {}", hex(&entry.raw_sha256));
-            return Err(fault::corrupt("payload frame", base, expected, hex(&found)));
+            let expected = format!(
+                "decoded bytes with SHA-256 {}",
+                hex::whole(&entry.raw_sha256)
+            );
+            return Err(fault::corrupt(
+                "payload frame",
+                base,
+                expected,
+                hex::whole(&found),
+            ));
         }
         Ok(())
     }

@@ -3,9 +3,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::writer::hex;
 use super::{Reader, Writer};
 use crate::Result;
+use crate::hex;
 
 /// A line of every type, without the last one.
 const SAMPLE: &str = r#"{"type":"begin","schema":"c1z.sync/1"}
@@ -59,7 +59,7 @@ pub fn edited(script: &[u8]) -> bool {
         }
     }
     let lines = text.split_inclusive(|&byte| byte == b'\n').count();
-    let sha256 = hex(&Sha256::digest(&text));
+    let sha256 = hex::whole(&Sha256::digest(&text));
     let end = format!(
         "{{\"type\":\"end\",\"lines\":{lines},\"counts\":{COUNTS},\"sha256\":\"{sha256}\"}}\n"
     );

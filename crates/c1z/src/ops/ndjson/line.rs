@@ -5,7 +5,7 @@ use std::io::{BufRead, ErrorKind as IoKind};
 use sha2::{Digest, Sha256};
 
 use super::LINE_BYTES_MAX;
-use super::writer::hex;
+use crate::hex;
 use crate::{Error, ErrorKind, Result};
 
 /// The lines of a file.
@@ -84,7 +84,7 @@ impl<R: BufRead> Lines<R> {
 
     /// SHA-256 of the lines before it, in hexadecimal.
     pub(super) fn sha256_before(&self) -> String {
-        hex(&self.hash.clone().finalize())
+        hex::whole(&self.hash.clone().finalize())
     }
 
     /// An error about the line that was read last.

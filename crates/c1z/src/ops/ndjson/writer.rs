@@ -12,6 +12,7 @@ use super::counts::Counts;
 use super::exact::{COLUMNS, Codec, Fidelity, MESSAGE, Names, RECORD, RUN, STATS};
 use super::item::{Form, Item, Record, message_schema, stored_schema};
 use super::{DATA_BYTES, INLINE_BYTES_MAX, SCHEMA};
+use crate::hex;
 use crate::{Error, ErrorKind, Result};
 
 /// Writes a file: [`Writer::put`] for every item, then [`Writer::finish`], without which the file is a
@@ -128,7 +129,7 @@ impl<W: Write> Writer<W> {
         self.begin_line("end");
         self.number("lines", lines);
         self.raw("counts", self.counts.to_json().as_bytes());
-        self.text("sha256", &hex(&sha256));
+        self.text("sha256", &hex::whole(&sha256));
         self.end_line()?;
         self.out.flush().map_err(write_error)?;
         Ok(self.counts)
@@ -221,11 +222,4 @@ impl<W: Write> Writer<W> {
 
 fn write_error(error: io::Error) -> Error {
     Error::new(ErrorKind::Io, "cannot write NDJSON").with_source(error)
-}
-
-/// Bytes in hexadecimal, all of them.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

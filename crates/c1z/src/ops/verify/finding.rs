@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Error;
+use crate::hex;
 use crate::keyspace::Key;
 
 /// How much a finding weighs.
@@ -171,11 +172,7 @@ impl Place {
 
     /// The key in hexadecimal, whole.
     pub fn hex_key(&self) -> Option<String> {
-        let key = self.key.as_deref()?;
-        Some(
-            key.iter()
-                .fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
-        )
+        self.key.as_deref().map(hex::whole)
     }
 }
 

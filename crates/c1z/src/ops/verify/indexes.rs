@@ -20,6 +20,7 @@ use super::report::Report;
 use super::sums::Sums;
 use crate::Result;
 use crate::digest;
+use crate::hex;
 use crate::keyspace::tuple::Part;
 use crate::keyspace::{Deriver, Family, GrantKey, HashKey, IndexSet, Key, NodePosition, splice};
 
@@ -200,8 +201,11 @@ impl Judge<'_> {
 
     fn same_key(&mut self, key: &[u8], expected: &[u8], found: &[u8]) -> Result<()> {
         if expected != found && self.is_judged(key)? {
-            let hex = crate::keyspace::identity::hex;
-            let detail = format!("expected value `{}` found `{}`", hex(expected), hex(found));
+            let detail = format!(
+                "expected value `{}` found `{}`",
+                hex::short(expected),
+                hex::short(found)
+            );
             self.add(Class::IndexWrong, key, detail);
         }
         Ok(())

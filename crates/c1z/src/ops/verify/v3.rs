@@ -25,6 +25,7 @@ use super::sums::Sums;
 use super::{Task, is_about_bytes};
 use crate::engine::types::SyncStats;
 use crate::envelope::V3File;
+use crate::hex;
 use crate::keyspace::Family;
 use crate::ops::observe::{Observer, SharedMeter, Step};
 use crate::{Error, Result};
@@ -179,7 +180,7 @@ impl Logical<'_> {
     fn holes(&self, report: &mut Report) {
         for hole in self.readable.holes() {
             let end = |key: &Option<Vec<u8>>| match key {
-                Some(key) => crate::keyspace::identity::hex(key),
+                Some(key) => hex::short(key),
                 None => "the end".to_owned(),
             };
             let detail = format!(
