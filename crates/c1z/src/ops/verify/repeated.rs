@@ -1,6 +1,8 @@
 //! What stands twice: the manifest of the envelope repeats the sync run, its statistics and the digest
 //! root, and statistics repeat what records can be counted for.
 
+use std::collections::BTreeMap;
+
 use super::figures::Figures;
 use super::finding::{Class, Finding, Place};
 use super::readable::Readable;
@@ -127,11 +129,22 @@ fn differing_counts(first: &SyncStats, second: &SyncStats) -> Vec<String> {
             found.push(format!("{name}: {a}, {b}"));
         }
     }
+    // A type without rows may be named with zero, or left out.
+    let without_zeros = |counts: &BTreeMap<String, i64>| -> BTreeMap<String, i64> {
+        let counts = counts.iter().filter(|(_, count)| **count != 0);
+        counts.map(|(of, count)| (of.clone(), *count)).collect()
+    };
     let maps = |stats: &SyncStats| {
         [
-            ("resources", stats.resources_by_resource_type.clone()),
-            ("entitlements", stats.entitlements_by_resource_type.clone()),
-            ("grants", stats.grants_by_resource_type.clone()),
+            (
+                "resources",
+                without_zeros(&stats.resources_by_resource_type),
+            ),
+            (
+                "entitlements",
+                without_zeros(&stats.entitlements_by_resource_type),
+            ),
+            ("grants", without_zeros(&stats.grants_by_resource_type)),
         ]
     };
     for ((name, a), (_, b)) in maps(first).into_iter().zip(maps(second)) {
