@@ -12,6 +12,7 @@ use crate::iter::Bounds;
 use crate::manifest::marker::{self, Mark};
 use crate::manifest::{self, FileName, FileNumber, FormatVersion, Level, Replay, VersionEdit};
 use crate::version::Version;
+use crate::vfs::Fs;
 use crate::{Error, Result};
 
 impl LiveDatabase {
@@ -141,6 +142,16 @@ impl Inner {
                 .map_err(|e| Error::io("sync", parent, e)),
             None => Ok(()),
         }
+    }
+}
+
+/// Makes the name of `dir` survive a power failure.
+pub(super) fn sync_name(fs: &dyn Fs, dir: &Path) -> Result<()> {
+    match dir.parent() {
+        Some(parent) => fs
+            .sync_dir(parent)
+            .map_err(|e| Error::io("sync", parent, e)),
+        None => Ok(()),
     }
 }
 

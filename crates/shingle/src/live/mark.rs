@@ -33,20 +33,28 @@ pub(super) struct LiveMark {
 }
 
 impl LiveMark {
-    /// Reads the file of `dir`, if there is one.
-    pub(super) fn read(fs: &dyn Fs, dir: &Path) -> Result<Option<Self>> {
-        let path = dir.join(NAME);
-        let file = match fs.open(&path) {
+    /// Reads the file of `dir`, if there is one. If `is_needed`, what was to become the file will do:
+    /// a rename that tears removes the file that it replaces.
+    pub(super) fn read(fs: &dyn Fs, dir: &Path, is_needed: bool) -> Result<Option<Self>> {
+        let found = Self::read_file(fs, &dir.join(NAME))?;
+        if found.is_some() || !is_needed {
+            return Ok(found);
+        }
+        Self::read_file(fs, &dir.join(TEMPORARY))
+    }
+
+    fn read_file(fs: &dyn Fs, path: &Path) -> Result<Option<Self>> {
+        let file = match fs.open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io("open", &path, e)),
+            Err(e) => return Err(Error::io("open", path, e)),
         };
         if file.len() > LEN_MAX {
             return Err(Error::corrupt(STRUCTURE, 0, "a short file", file.len()).in_file(path));
         }
         let mut bytes = vec![0; usize::try_from(file.len()).unwrap_or_default()];
         file.read_exact_at(0, &mut bytes)
-            .map_err(|e| Error::io("read", &path, e))?;
+            .map_err(|e| Error::io("read", path, e))?;
         let text = String::from_utf8_lossy(&bytes);
         Self::parse(&text).map(Some).map_err(|e| e.in_file(path))
     }
@@ -118,7 +126,7 @@ mod tests {
     fn what_is_written_is_read() {
         let fs = MemFs::new();
         let dir = Path::new("");
-        assert_eq!(LiveMark::read(&fs, dir).unwrap(), None);
+        assert_eq!(LiveMark::read(&fs, dir, true).unwrap(), None);
         for mark in [
             LiveMark::default(),
             LiveMark {
@@ -127,11 +135,14 @@ mod tests {
             },
         ] {
             mark.write(&fs, dir).unwrap();
-            assert_eq!(LiveMark::read(&fs.crash_clone(), dir).unwrap(), Some(mark));
+            assert_eq!(
+                LiveMark::read(&fs.crash_clone(), dir, true).unwrap(),
+                Some(mark)
+            );
         }
         remove(&fs, dir).unwrap();
         remove(&fs, dir).unwrap();
-        assert_eq!(LiveMark::read(&fs.crash_clone(), dir).unwrap(), None);
+        assert_eq!(LiveMark::read(&fs.crash_clone(), dir, true).unwrap(), None);
     }
 
     #[test]
@@ -144,7 +155,7 @@ mod tests {
         ] {
             let fs = MemFs::new();
             fs.install(NAME, text).unwrap();
-            let error = LiveMark::read(&fs, Path::new("")).unwrap_err();
+            let error = LiveMark::read(&fs, Path::new(""), true).unwrap_err();
             assert_eq!(error.file(), Some(Path::new(NAME)), "{error}");
         }
     }

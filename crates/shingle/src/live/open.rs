@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
+use super::checkpoint::{sync_name, with_next_file};
 use super::core::{Core, Inner, WriteSide};
 use super::log::Log;
 use super::mark::{self, LiveMark};
@@ -65,7 +66,7 @@ fn find(fs: &dyn Fs, dir: &Path) -> Result<Option<Found>> {
     made.map_err(|e| Error::io("create the directory", dir, e))?;
     let names = fs.list(dir).map_err(|e| Error::io("list", dir, e))?;
     let markers = Markers::find(names.iter().map(String::as_str))?;
-    let live = LiveMark::read(fs, dir)?;
+    let format_version = markers.format_version()?;
     let Some(number) = markers.manifest()? else {
         // A crash while it was made leaves these at most.
         let is_harmless = |name: &String| {
@@ -85,8 +86,8 @@ fn find(fs: &dyn Fs, dir: &Path) -> Result<Option<Found>> {
     check_options_file(fs, dir, &names)?;
     Ok(Some(Found {
         version,
-        format_version: markers.format_version()?,
-        live,
+        format_version,
+        live: LiveMark::read(fs, dir, format_version.is_none())?,
         names,
     }))
 }
@@ -145,6 +146,7 @@ fn create_database(fs: &dyn Fs, dir: &Path, options: &LiveOptions) -> Result<Fou
     let version = Version::new(FileNumber(0), FileNumber(3), SeqNo(0), BTreeMap::new());
     manifest::Writer::create(fs, dir, manifest, &version)?;
     marker::set(fs, dir, &Mark::Manifest(manifest))?;
+    sync_name(fs, dir)?;
     Ok(Found {
         version,
         format_version,
@@ -200,7 +202,7 @@ fn begin(
     let next_file = used.map(|n| n.0 + 1).max().unwrap_or_default();
     let next_file = next_file.max(found.version.next_file().0);
     let number = FileNumber(next_file);
-    let version = super::checkpoint::with_next_file(&found.version, FileNumber(next_file + 1))?;
+    let version = with_next_file(&found.version, FileNumber(next_file + 1))?;
     if found
         .format_version
         .is_some_and(|v| v < FormatVersion::NEWEST)

@@ -24,6 +24,8 @@ struct JobState {
     next: Option<Frozen>,
     is_running: bool,
     is_closing: bool,
+    /// Whether the thread was started; what is to be done before is done by the caller.
+    has_thread: bool,
 }
 
 impl Jobs {
@@ -79,7 +81,7 @@ impl Drop for Running<'_> {
 impl Inner {
     /// Has a freeze written, by the thread if there is one.
     pub(super) fn hand_over(&self, job: Frozen) -> Result<()> {
-        if self.options.compaction.background {
+        if self.jobs.state().has_thread {
             self.jobs.submit(job);
             return Ok(());
         }
@@ -125,6 +127,7 @@ impl Worker {
                 .spawn(move || work(&inner))
                 .map_err(|e| Error::new(ErrorKind::Io, "cannot start a thread").with_source(e))?;
             worker.thread = Some(thread);
+            worker.inner.jobs.state().has_thread = true;
         }
         Ok(worker)
     }

@@ -4,6 +4,7 @@
 mod basics;
 mod checkpoints;
 mod faults;
+mod model;
 mod random;
 mod readers;
 
