@@ -1,6 +1,7 @@
 //! Times a live load: `live_load ROWS [BATCH [DURABILITY]]` writes that many grants in calls of
 //! BATCH (1000) into a live database in a temporary directory, seals it, and prints one JSON line a
-//! phase. DURABILITY is `none`, `batch` (default) or `operation`.
+//! phase. DURABILITY is `none`, `batch` (default) or `operation`; the
+//! word `verify` anywhere has every table of the last level read back.
 //!
 //! The rows have the shape of those of `interop/run bench-load`, which times the original engine.
 //! Primary rows alone are written; the four index keys of each are derived.
@@ -12,78 +13,10 @@ mod support;
 use std::sync::Arc;
 
 use shingle::batch::Batch;
-use shingle::iter::Bounds;
-use shingle::live::{DerivedOrder, Deriver, Durability, Emit, Family, LiveDatabase, LiveOptions};
+use shingle::live::{Durability, LiveDatabase, LiveOptions};
 use shingle::vfs::{Clock, CountingFs, OsClock, OsFs};
+use support::indexes::{Indexes, sections};
 use support::{Maker, usage};
-
-/// Derives the index keys from a primary key, as `bench-load` makes them; the hash in the last one is
-/// of the key.
-#[derive(Debug)]
-struct Indexes {
-    families: Vec<Family>,
-    sources: Vec<Bounds>,
-}
-
-impl Indexes {
-    fn new() -> Self {
-        let orders = [
-            DerivedOrder::Any,
-            DerivedOrder::AsPrimaries,
-            DerivedOrder::AsPrimaries,
-            DerivedOrder::Any,
-        ];
-        let families = [4, 5, 6, 8].into_iter().zip(orders);
-        Self {
-            families: families
-                .map(|(n, order)| Family {
-                    bounds: Bounds::prefix(&[3, 7, n]),
-                    order,
-                    kept: false,
-                })
-                .collect(),
-            sources: vec![Bounds::prefix(&[3, 4])],
-        }
-    }
-}
-
-impl Deriver for Indexes {
-    fn families(&self) -> &[Family] {
-        &self.families
-    }
-
-    fn sources(&self) -> &[Bounds] {
-        &self.sources
-    }
-
-    fn derive(&self, key: &[u8], _value: &[u8], emit: &mut Emit<'_>) -> shingle::Result<()> {
-        let tail = key.get(3..).unwrap_or_default();
-        let cuts = tail.iter().enumerate().filter(|(_, byte)| **byte == 0);
-        let cut = cuts.map(|(at, _)| at).nth(3).unwrap_or_default();
-        let (entitlement, principal) = tail.split_at(cut);
-        let principal = principal.get(1..).unwrap_or_default();
-        let hash = hash_of(tail).to_be_bytes();
-        emit(
-            0,
-            &[&[3, 7, 4, 0], principal, &[0], entitlement].concat(),
-            &[],
-        )?;
-        emit(1, &[&[3, 7, 5, 0], tail].concat(), &[])?;
-        emit(2, &[&[3, 7, 6, 0], &b"user\0"[..], tail].concat(), &[])?;
-        emit(
-            3,
-            &[&[3, 7, 8, 0], entitlement, &hash, principal].concat(),
-            &[],
-        )
-    }
-}
-
-/// FNV-1a, mixed so that its high bytes vary.
-fn hash_of(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, step);
-    (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -99,13 +32,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let folder = tempfile::tempdir()?;
     let fs = CountingFs::new(Arc::new(OsFs));
-    let headers = [&[3, 4][..], &[3, 7, 4], &[3, 7, 5], &[3, 7, 6], &[3, 7, 8]];
     let options = LiveOptions {
-        sections: headers.into_iter().map(<[u8]>::to_vec).collect(),
+        sections: sections(),
         deriver: Some(Arc::new(Indexes::new())),
         durability,
         threads: 2,
-        verify: false,
+        verify: arguments.iter().any(|argument| argument == "verify"),
         ..LiveOptions::default()
     };
     let phase = |name: &str, since: (f64, f64)| {

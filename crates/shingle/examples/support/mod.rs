@@ -1,21 +1,28 @@
 //! What the measuring programs share: rows as those of `interop/run bench-load`, and what a process
 //! used.
 
+#![allow(
+    dead_code,
+    reason = "each program that includes this uses a part of it"
+)]
+
+pub(crate) mod indexes;
+
 use std::fmt::Write as _;
 
 /// Makes rows from a seed.
-pub struct Maker {
+pub(crate) struct Maker {
     state: u64,
     rows: u64,
     /// The primary key, and four of indexes.
-    pub keys: [Vec<u8>; 5],
+    pub(crate) keys: [Vec<u8>; 5],
     /// The value of the primary key.
-    pub value: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 impl Maker {
     /// Of a load of so many rows.
-    pub fn new(rows: u64) -> Self {
+    pub(crate) fn new(rows: u64) -> Self {
         Self {
             state: 1,
             rows,
@@ -33,7 +40,7 @@ impl Maker {
     }
 
     /// Makes row `i`.
-    pub fn row(&mut self, i: u64) {
+    pub(crate) fn row(&mut self, i: u64) {
         let (group, user) = (i / 500, self.draw() % (self.rows / 10).max(10));
         let entitlement = format!("group\0group-{group:08}\x001\0member");
         let principal = format!("user\0user-{user:08}-{i:08x}");
@@ -76,7 +83,7 @@ impl Maker {
 }
 
 /// Processor seconds of this process, and its largest resident set in bytes.
-pub fn usage() -> (f64, u64) {
+pub(crate) fn usage() -> (f64, u64) {
     let field = |text: &str, at: usize| -> u64 {
         text.split_whitespace()
             .nth(at)

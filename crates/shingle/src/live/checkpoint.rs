@@ -85,7 +85,7 @@ impl LiveDatabase {
         let mut folded = fold.run()?;
         for table in view.state.version.level(Level::L6) {
             if folded.kept.contains(&table.number) {
-                let path = inner.path_of(FileName::Table(table.number));
+                let path = inner.path_of(&FileName::Table(table.number));
                 let file = TempFile::link(database.scratch(), &path)?;
                 folded
                     .sections
@@ -122,7 +122,7 @@ impl Inner {
     ) -> Result<()> {
         let fs = &*self.fs;
         for file in files {
-            let (from, to) = (self.path_of(file.clone()), dir.join(file.to_string()));
+            let (from, to) = (self.path_of(file), dir.join(file.to_string()));
             let linked = fs.hard_link(&from, &to);
             linked.map_err(|e| Error::io("link", &to, e))?;
         }

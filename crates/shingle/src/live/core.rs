@@ -164,7 +164,7 @@ impl Inner {
         FileNumber(self.next_file.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub(super) fn path_of(&self, name: FileName) -> PathBuf {
+    pub(super) fn path_of(&self, name: &FileName) -> PathBuf {
         self.dir.join(name.to_string())
     }
 
@@ -229,7 +229,7 @@ impl Inner {
         let number = self.new_file_number();
         core.manifest = manifest::Writer::create(&*self.fs, &self.dir, number, version)?;
         marker::set(&*self.fs, &self.dir, &Mark::Manifest(number))?;
-        self.remove_obsolete(&self.path_of(FileName::Manifest(old)));
+        self.remove_obsolete(&self.path_of(&FileName::Manifest(old)));
         Ok(())
     }
 

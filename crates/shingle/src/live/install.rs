@@ -17,7 +17,7 @@ impl Inner {
         for table in sections.into_iter().flat_map(|section| section.tables) {
             let (mut meta, mut file) = (table.meta, table.file);
             meta.number = self.new_file_number();
-            file.rename(self.path_of(FileName::Table(meta.number)))?;
+            file.rename(self.path_of(&FileName::Table(meta.number)))?;
             named.push((meta, file));
         }
         self.sync_dir()?;

@@ -71,7 +71,7 @@ impl LiveMark {
                 .and_then(|(word, n)| Some((word, n.parse().ok()?)));
             match word {
                 Some(("deferred", n)) => {
-                    mark.deferred.push(usize::try_from(n).unwrap_or(usize::MAX))
+                    mark.deferred.push(usize::try_from(n).unwrap_or(usize::MAX));
                 }
                 Some(("sealing", n)) => mark.sealing = Some(FileNumber(n)),
                 _ => return Err(Error::corrupt(STRUCTURE, 0, "a known line", line)),
@@ -81,14 +81,15 @@ impl LiveMark {
     }
 
     fn render(&self) -> String {
-        let mut text = format!("{HEAD}\n");
-        for family in &self.deferred {
-            text.push_str(&format!("deferred {family}\n"));
-        }
-        if let Some(log) = self.sealing {
-            text.push_str(&format!("sealing {}\n", log.0));
-        }
-        text
+        let deferred = self
+            .deferred
+            .iter()
+            .map(|family| format!("deferred {family}"));
+        let sealing = self.sealing.iter().map(|log| format!("sealing {}", log.0));
+        let lines: Vec<_> = deferred.chain(sealing).collect();
+        [&[HEAD.to_owned()], &lines[..], &[String::new()]]
+            .concat()
+            .join("\n")
     }
 
     /// Replaces the file of `dir`; durable when this returns.

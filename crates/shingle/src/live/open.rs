@@ -130,17 +130,13 @@ fn create_database(fs: &dyn Fs, dir: &Path, options: &LiveOptions) -> Result<Fou
             .collect(),
         sealing: None,
     });
-    let format_version = match &live {
-        Some(mark) => {
-            mark.write(fs, dir)?;
-            None
-        }
-        None => {
-            mark::remove(fs, dir)?;
-            marker::set(fs, dir, &Mark::FormatVersion(FormatVersion::NEWEST))?;
-            Some(FormatVersion::NEWEST)
-        }
-    };
+    let format_version = live.is_none().then_some(FormatVersion::NEWEST);
+    if let Some(mark) = &live {
+        mark.write(fs, dir)?;
+    } else {
+        mark::remove(fs, dir)?;
+        marker::set(fs, dir, &Mark::FormatVersion(FormatVersion::NEWEST))?;
+    }
     let (manifest, options_file) = (FileNumber(1), FileNumber(2));
     write_options(fs, dir, options_file)?;
     let version = Version::new(FileNumber(0), FileNumber(3), SeqNo(0), BTreeMap::new());

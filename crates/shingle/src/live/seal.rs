@@ -190,7 +190,7 @@ impl Seal<'_> {
     fn clean_up(&mut self) -> Result<()> {
         let inner = self.inner;
         for number in self.write.log.discard() {
-            inner.remove_obsolete(&inner.path_of(log::name(number)));
+            inner.remove_obsolete(&inner.path_of(&log::name(number)));
         }
         inner.open_to_all()?;
         self.write.is_open_to_all = true;

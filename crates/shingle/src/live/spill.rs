@@ -64,7 +64,7 @@ impl Inner {
         self.publish(&core);
         drop(core);
         for number in &job.logs {
-            self.remove_obsolete(&self.path_of(log::name(*number)));
+            self.remove_obsolete(&self.path_of(&log::name(*number)));
         }
         count(&self.metrics.spills, 1);
         self.merge_runs()
@@ -87,7 +87,7 @@ impl Inner {
         fill: impl FnOnce(&mut TableWriter) -> Result<()>,
     ) -> Result<Option<TableMeta>> {
         let number = self.new_file_number();
-        let path = self.path_of(FileName::Table(number));
+        let path = self.path_of(&FileName::Table(number));
         let write = || {
             let file = self.fs.create_new(&path);
             let file = file.map_err(|e| Error::io("create", &path, e))?;

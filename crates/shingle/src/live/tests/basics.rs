@@ -24,7 +24,7 @@ fn options_out_of_range_are_refused_by_name() {
     refused("block_len", |o| o.block_len = 1);
     refused("table_bytes", |o| o.table_bytes = 0);
     refused("out of order", |o| {
-        o.sections = vec![b"b".to_vec(), b"a".to_vec()]
+        o.sections = vec![b"b".to_vec(), b"a".to_vec()];
     });
 }
 

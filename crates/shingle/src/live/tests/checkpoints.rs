@@ -49,8 +49,9 @@ fn an_exchange_checkpoint_has_the_bytes_of_a_bulk_build() {
                 ..options.bulk()
             };
             let mut builder = BulkBuilder::new(Arc::new(fs.clone()), "bulk", bulk).unwrap();
-            rows.iter()
-                .for_each(|(key, value)| builder.add(key, value).unwrap());
+            for (key, value) in &rows {
+                builder.add(key, value).unwrap();
+            }
             builder.finish().unwrap();
             files(&fs, "bulk")
         });
