@@ -31,6 +31,21 @@ ci:
 bench-read folder:
     cargo run --release -p c1z --example bench_read -- {{folder}}/v3-100k.c1z {{folder}}/v3-1m.c1z
 
+# Times the building of a v3 file from the records of another: bench-build FILE, in 256 and 64 MiB.
+bench-build file:
+    cargo build --release -p c1z --example bench_build
+    target/release/examples/bench_build prepare {{file}} target/shuffled.rows shuffled
+    target/release/examples/bench_build prepare {{file}} target/sorted.rows
+    target/release/examples/bench_build run target/shuffled.rows 256 2
+    target/release/examples/bench_build run target/shuffled.rows 64 2
+    target/release/examples/bench_build run target/sorted.rows 256 2
+# Times reads of a v1 file next to SQLite in C: bench-v1 FOLDER, where FOLDER holds v1-100k.c1z. Compiles C.
+bench-v1 folder:
+    cargo run --release -p oracle --example v1_read -- {{folder}}/v1-100k.c1z
+# Times conversions of the large files, memory and sizes with them; FOLDER holds v1-100k.c1z and v3-1m.c1z.
+bench-convert folder:
+    bash .ci/bench-convert {{folder}}
+
 # Damaged bytes for every decoder, so many seconds each; hours of it are fine.
 fuzz seconds="10" seed="":
     cargo run --release -p c1z --example fuzz -- {{seconds}} {{seed}}

@@ -25,18 +25,24 @@ var commands = []command{
 	{name: "c1z-edit", args: "FILE OUT", about: "edit a copy of a file and save it", least: 2, setup: c1zEdit},
 	{name: "c1z-resume", args: "FILE OUT", about: "finish the unfinished sync of a copy of a file",
 		least: 2, setup: c1zResume},
+	{name: "c1z-exercise", args: "FILE...", about: "dump files, edit, end and resume copies of them, dump those",
+		least: 1, setup: c1zExercise},
 	{name: "sqlite-check", args: "FILE...", about: "check a v1 file or a raw SQLite file",
 		least: 1, setup: sqliteCheck},
 	{name: "bench-load", about: "time a bare load of grants and their index keys", setup: benchLoad},
 	{name: "bench-read", args: "FILE...", about: "time reads of a file", least: 1, setup: benchRead},
 	{name: "version", about: "versions of the engines that are built in", setup: version},
+	{name: "dump-same", args: "LIST", about: "dump files and compare each with the dump it must give",
+		least: 1, setup: dumpSame},
 	{name: "dump-diff", args: "EXPECTED FOUND", about: "compare two dumps", least: 2, setup: dumpDiff},
 }
 
 func pebbleHash(flags *flag.FlagSet) action {
-	expect := flags.String("expect", "", "kv.ndjson(.gz) with the content that must be found")
+	var plan lsm.HashPlan
+	flags.StringVar(&plan.Expect, "expect", "", "kv.ndjson(.gz) with the content that must be found")
+	flags.BoolVar(&plan.Beside, "beside", false, "the content is in the list beside each source")
 	return func(out *report.Lines, args []string) error {
-		return lsm.Hash(out, args, *expect)
+		return lsm.Hash(out, args, plan)
 	}
 }
 
@@ -80,6 +86,19 @@ func dumpDiff(flags *flag.FlagSet) action {
 	flags.BoolVar(&plan.SkipUnnamed, "skip-unnamed", false, "leave out views that name no sync")
 	return func(out *report.Lines, args []string) error {
 		return store.Compare(out, args[0], args[1], plan)
+	}
+}
+
+func dumpSame(flags *flag.FlagSet) action {
+	return func(out *report.Lines, args []string) error { return store.Same(out, args[0]) }
+}
+
+func c1zExercise(flags *flag.FlagSet) action {
+	var plan store.ExercisePlan
+	flags.Uint64Var(&plan.Seed, "seed", 1, "seed of the edits of the first file, then one more for each")
+	flags.StringVar(&plan.Out, "out", "exercised", "folder for the edited files and all dumps")
+	return func(out *report.Lines, args []string) error {
+		return store.Exercise(out, args, plan)
 	}
 }
 

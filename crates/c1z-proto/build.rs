@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use buffa_build::MapRepr;
+use buffa_build::{MapRepr, PointerRepr};
 use protox::prost::encoding::{WireType, encode_key, encode_varint};
 use protox::prost_reflect::DescriptorPool;
 
@@ -25,6 +25,14 @@ const WELL_KNOWN: [&str; 6] = [
     "google/protobuf/struct.proto",
     "google/protobuf/timestamp.proto",
     "google/protobuf/wrappers.proto",
+];
+
+/// Parts that are pointed to, so that a grant on its way from a cursor to a caller is two hundred
+/// bytes and not a kilobyte: moving it took a quarter of the time of a list.
+const BOXED: [&str; 3] = [
+    ".c1.connector.v2.Grant.entitlement",
+    ".c1.connector.v2.Grant.principal",
+    ".c1.connector.v2.Entitlement.resource",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -56,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .descriptor_set(&set)
         .files(&files)
         .map_type(MapRepr::BTreeMap)
+        .box_type_in(PointerRepr::Box, &BOXED)
         .preserve_unknown_fields(true)
         .generate_views(false)
         .generate_with_setters(false)

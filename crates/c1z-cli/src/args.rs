@@ -1,12 +1,30 @@
-//! The command line, as the parser sees it. Flags stand before or after the subcommand.
+//! The command line, as the parser sees it. Flags that every command takes stand before or after
+//! the subcommand.
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, ValueEnum};
+
+pub(crate) use self::commands::{
+    AccessArgs, AssetGetArgs, AssetsCommand, Command, CompareArgs, DiffArgs, EntitlementsArgs,
+    Export, ExportArgs, GrantsArgs, Inspect, ListArgs, OutArgs, PrincipalsArgs, PrincipalsCommand,
+    RepairArgs, ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand, VerifyArgs,
+};
+use crate::output::colour::When;
+
+mod commands;
+mod size;
 
 /// Reads Baton .c1z sync files: who has access to what.
 #[derive(Debug, Parser)]
-#[command(name = "c1z", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "c1z",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done; 1 a well-formed no; 3 wrong usage; 5 not found; 8 over a limit; 9 refused; \
+                  14 the system failed; 15 the file is damaged; 130 interrupted."
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -44,100 +62,59 @@ pub(crate) struct Global {
     /// Sync to read [default: the latest finished one]
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) sync_id: Option<String>,
+
+    /// Colours; auto: on a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    pub(crate) color: When,
+
+    /// No progress on the terminal; warnings stay
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// What reading may cost.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct Limits {
+    /// Memory for caches, decoded frames and tables: a number of MiB, or with a unit (KiB, MiB,
+    /// GiB)
+    #[arg(
+        long,
+        global = true,
+        value_name = "SIZE",
+        default_value = "256MiB",
+        env = "C1Z_MEMORY",
+        value_parser = size::parse
+    )]
+    pub(crate) memory: u64,
+
+    /// Folder for the database of a v1 file that does not fit the memory [default: that of the
+    /// file]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) tmp_dir: Option<PathBuf>,
+
+    /// Refuse a file that decodes to more MiB [env: `BATON_DECODER_MAX_DECODED_SIZE_MB`]
+    #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) decoder_max_decoded_size_mb: Option<u64>,
+
+    /// Refuse a file whose decoding needs a window of more MiB [env: `BATON_DECODER_MAX_MEMORY_MB`]
+    #[arg(long, global = true, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) decoder_max_memory_mb: Option<u64>,
 }
 
 /// Forms of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Tables for people.
+    /// Tables for people
     Console,
-    /// One JSON document, in the shape of the Go tool.
+    /// One JSON document, in the shape of the Go tool
     Json,
-    /// One JSON object a line, with a `type`; the last line has the type `end`.
+    /// One JSON object a line, with a `type`; the last line has the type `end`
     #[value(alias = "jsonl")]
     Ndjson,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Counts of a sync, and how it ran
-    Stats,
-    /// The syncs of the file
-    Syncs,
-    /// Resource types
-    ResourceTypes,
-    /// Resources
-    Resources(ResourcesArgs),
-    /// Entitlements
-    Entitlements(EntitlementsArgs),
-    /// Grants
-    Grants(GrantsArgs),
-    /// The file's structure: envelope, manifest, tables, keys
-    Inspect(InspectArgs),
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct ResourcesArgs {
-    /// Only resources of this type
-    #[arg(short = 't', long, value_name = "TYPE")]
-    pub(crate) resource_type: Option<String>,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct EntitlementsArgs {
-    /// Only entitlements on resources of this type
-    #[arg(short = 't', long, value_name = "TYPE")]
-    pub(crate) resource_type: Option<String>,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct GrantsArgs {
-    /// Only grants of entitlements on resources of this type
-    #[arg(short = 't', long, value_name = "TYPE")]
-    pub(crate) resource_type: Option<String>,
-    /// Only grants of entitlements on this resource; needs --resource-type
-    #[arg(
-        short = 'r',
-        long,
-        value_name = "ID",
-        requires = "resource_type",
-        conflicts_with = "entitlement"
-    )]
-    pub(crate) resource: Option<String>,
-    /// Only grants of this entitlement
-    #[arg(short = 'e', long, value_name = "ID")]
-    pub(crate) entitlement: Option<String>,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct InspectArgs {
-    #[command(subcommand)]
-    pub(crate) what: Inspect,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Inspect {
-    /// Framing, payload entries and their frames
-    Envelope,
-    /// The envelope's manifest
-    Manifest,
-    /// The database: version, levels, tables
-    Lsm,
-    /// One table: blocks and properties
-    Sst {
-        /// Name of the table's file, for example 000004.sst
-        name: String,
-    },
-    /// Keys, decoded
-    Keys {
-        /// Only keys that begin with these bytes, in hex
-        #[arg(long, value_name = "HEX", default_value = "")]
-        prefix: String,
-        /// At most this many
-        #[arg(long, value_name = "N")]
-        limit: Option<u64>,
-        /// Print values too, in hex
-        #[arg(long)]
-        values: bool,
-    },
+    /// Comma-separated values with a header row; lists only
+    Csv,
 }

@@ -1,19 +1,56 @@
 //! The file a command reads, and the sync it reads in it.
 
-use c1z::Store;
+use std::path::Path;
+
 use c1z::engine::types::{SyncId, SyncRun};
 use c1z::engine::{Fallback, Scope};
+use c1z::envelope::{self, PayloadOptions, VAR_DECODED_MAX, VAR_WINDOW_MAX, Variables};
+use c1z::{MemoryBudget, OpenOptions, Store};
 
-use crate::args::Global;
+use crate::args::{Global, Limits};
 use crate::failure::{Failure, warn};
 
 /// Opens the file read-only and passes its warnings on.
 pub(crate) fn open(global: &Global) -> Result<Store, Failure> {
-    let store = c1z::open(&global.file)?;
+    open_within(global, &global.file, global.limits.memory)
+}
+
+/// Opens a file for a command that does not leave all memory to it.
+pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<Store, Failure> {
+    let options = OpenOptions {
+        budget: MemoryBudget::new(memory),
+        variables: variables(&global.limits),
+        scratch: global.limits.tmp_dir.clone(),
+        ..OpenOptions::default()
+    };
+    let store = c1z::open_with(path, &options)?;
     for warning in store.warnings() {
         warn(warning);
     }
     Ok(store)
+}
+
+/// How the envelope of the file is opened by a command that reads nothing of its syncs.
+pub(crate) fn envelope_options(global: &Global) -> envelope::OpenOptions {
+    envelope::OpenOptions {
+        variables: variables(&global.limits),
+        payload: PayloadOptions::new(MemoryBudget::new(global.limits.memory)),
+        ..envelope::OpenOptions::default()
+    }
+}
+
+/// The variables that limit decoding; flags stand for them, so that both mean the same for every
+/// format.
+pub(crate) fn variables(limits: &Limits) -> Variables {
+    Variables::from_lookup(|name| {
+        let flag = match name {
+            VAR_DECODED_MAX => limits.decoder_max_decoded_size_mb,
+            VAR_WINDOW_MAX => limits.decoder_max_memory_mb,
+            _ => None,
+        };
+        flag.map(|mib| mib.to_string())
+            .or_else(|| std::env::var(name).ok())
+    })
 }
 
 /// The sync that a command reads.
@@ -34,20 +71,25 @@ impl From<SyncRun> for Selected {
     }
 }
 
-/// The sync that the command is about: the named one, else the latest finished of any type, else the newest unfinished.
-/// None, with a warning, if the file holds no sync at all.
+/// The sync that the command is about: the named one, else the latest finished of any type, else
+/// the newest unfinished. None, with a warning, if the file holds no sync at all.
 pub(crate) fn select(global: &Global, store: &Store) -> Result<Option<Selected>, Failure> {
-    let reader = store.reader();
-    if let Some(id) = &global.sync_id {
-        return Ok(Some(reader.get_sync(&SyncId::new(id)?)?.into()));
+    match &global.sync_id {
+        Some(id) => Ok(Some(store.reader().get_sync(&SyncId::new(id)?)?.into())),
+        None => select_latest(store),
     }
+}
+
+/// The sync of a file of which none is named.
+pub(crate) fn select_latest(store: &Store) -> Result<Option<Selected>, Failure> {
+    let reader = store.reader();
     if let Some(run) = reader.latest_finished_sync(None)? {
         return Ok(Some(run.into()));
     }
     let Some(id) = reader.resolve(&Scope::Default, Fallback::List)? else {
         warn(format_args!(
             "`{}` holds no sync; there is nothing to show",
-            global.file.display()
+            store.path().display()
         ));
         return Ok(None);
     };

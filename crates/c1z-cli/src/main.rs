@@ -1,13 +1,16 @@
 //! The `c1z` program: reads Baton `.c1z` files and prints what is in them.
 //!
-//! Standard output is data and nothing else; warnings and errors go to standard error. The exit code is the gRPC number
-//! of the error's kind; 1 is a well-formed *no*; 130 an interrupt. A reader that closes the pipe early ends the program
-//! quietly.
+//! Standard output is data and nothing else; warnings, errors and progress go to standard error.
+//! The exit code is the gRPC number of the error's kind; 1 is a well-formed *no*. A reader that
+//! closes the pipe early ends the program quietly. An interrupt ends it by the signal, which shells
+//! report as 130: it writes nothing that would have to be cleaned up.
 
 mod args;
 mod commands;
 mod failure;
 mod file;
+mod list;
+mod memory;
 mod output;
 mod references;
 
@@ -20,8 +23,9 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(usage) => return failure::usage(&usage),
     };
+    output::colour::choose(args.global.color);
     match commands::run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::report(&error),
+        Ok(verdict) => verdict.into(),
+        Err(error) => failure::report(&error.in_file(&args.global.file)),
     }
 }

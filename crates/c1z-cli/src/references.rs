@@ -1,7 +1,7 @@
 //! The objects that listed rows refer to, looked up once and kept within a bound.
 //!
-//! An object that the file does not hold is shown as `MISSING RESOURCE (type:id)` and the like, instead of failing the
-//! command.
+//! An object that the file does not hold is shown as `MISSING RESOURCE (type:id)` and the like,
+//! instead of failing the command.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,7 +15,8 @@ use c1z_proto::schema::Described;
 use crate::failure::Failure;
 use crate::output::Json;
 
-/// Bytes of rendered JSON that each kind of object may keep per generation; at most two generations live.
+/// Bytes of rendered JSON that each kind of object may keep per generation; at most two generations
+/// live.
 const KEPT_BYTES: usize = 6 << 20;
 
 /// What is shown of a referenced object.
@@ -23,6 +24,8 @@ const KEPT_BYTES: usize = 6 << 20;
 pub(crate) struct Object {
     /// Its display name, or what is missing.
     pub(crate) name: String,
+    /// The short name of an entitlement; empty for others.
+    pub(crate) slug: String,
     /// Its JSON.
     pub(crate) json: Vec<u8>,
 }
@@ -62,6 +65,7 @@ impl<'a> References<'a> {
             let json = render(json, &message)?;
             Ok(Object {
                 name: message.display_name,
+                slug: String::new(),
                 json,
             })
         })
@@ -76,6 +80,7 @@ impl<'a> References<'a> {
             let json = render(json, &message)?;
             Ok(Object {
                 name: message.display_name,
+                slug: String::new(),
                 json,
             })
         })
@@ -98,6 +103,7 @@ impl<'a> References<'a> {
             let json = render(json, &message)?;
             Ok(Object {
                 name: message.display_name,
+                slug: message.slug,
                 json,
             })
         })
@@ -122,7 +128,8 @@ pub(crate) fn resource_of(entitlement: &v2::Entitlement) -> ResourceRef {
     id_of(&entitlement.resource)
 }
 
-fn missing_resource(id: &ResourceRef) -> v2::Resource {
+/// What stands for a resource that the file does not hold.
+pub(crate) fn missing_resource(id: &ResourceRef) -> v2::Resource {
     v2::Resource {
         id: v2::ResourceId {
             resource_type: id.resource_type.clone(),
@@ -178,7 +185,7 @@ impl<K: Hash + Eq + Clone> Kept<K> {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
-        self.young_bytes += object.json.len() + object.name.len() + 100;
+        self.young_bytes += object.json.len() + object.name.len() + object.slug.len() + 100;
         self.young.insert(key.clone(), Rc::clone(&object));
         Ok(object)
     }

@@ -43,6 +43,15 @@ impl Message {
         self.fields
     }
 
+    /// What its JSON looks like.
+    pub fn json_form(&self) -> JsonForm {
+        match self.special {
+            Special::None => JsonForm::Fields,
+            Special::Timestamp | Special::Duration | Special::Wrapper => JsonForm::Plain,
+            Special::Any | Special::Struct | Special::Value | Special::List => JsonForm::Open,
+        }
+    }
+
     /// The field with this number. Constant time for numbers below 128.
     #[inline]
     pub fn field(&self, number: u32) -> Option<&'static Field> {
@@ -236,6 +245,17 @@ pub(crate) enum Special {
     Value,
     List,
     Wrapper,
+}
+
+/// What the JSON of a message looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonForm {
+    /// An object of its fields.
+    Fields,
+    /// A text, number or truth value: times, durations, wrappers.
+    Plain,
+    /// Whatever it holds: `Any`, structs and their values.
+    Open,
 }
 
 /// A generated message type, with its entry in the schema.

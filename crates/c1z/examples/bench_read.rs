@@ -106,7 +106,10 @@ fn bench(path: &str) -> c1z::Result<()> {
     phase("open and first principal page", || {
         first_page(path, &principals)
     })?;
-    println!("{:?}\n", store.database().counters());
+    println!(
+        "{:?}\n",
+        store.database().map(shingle::db::Database::counters)
+    );
     Ok(())
 }
 

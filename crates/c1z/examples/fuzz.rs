@@ -13,8 +13,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use c1z::{digest, envelope, keyspace, record, sqlite_file};
-use shingle::vfs::{Clock, Fs, OsClock, OsFs};
+use c1z::envelope::{EnvelopeFile, OpenOptions};
+use c1z::{MemoryBudget, digest, engine, envelope, keyspace, ops, record, sqlite_file};
+use shingle::vfs::{Clock, Fs, OsClock, OsFs, ReadFile};
 use shingle::{manifest, sst, wal};
 
 /// Files larger than this make slow rounds and find nothing more.
@@ -23,7 +24,7 @@ const INPUT_LEN_MAX: u64 = 96 << 10;
 type Target = (&'static str, &'static [&'static str], fn(&[u8]));
 
 /// Name, endings of the golden files that seed it, entry point.
-const TARGETS: [Target; 27] = [
+const TARGETS: [Target; 30] = [
     ("envelope-header", &[".c1z"], envelope::fuzz::header),
     ("envelope-index", &[".c1z"], envelope::fuzz::index),
     ("envelope-seek-table", &[".c1z"], envelope::fuzz::seek_table),
@@ -54,6 +55,7 @@ const TARGETS: [Target; 27] = [
     ("sqlite-check", &["v1.c1z"], |bytes| {
         drop(sqlite_file::fuzz::check(bytes));
     }),
+    ("v1-database", &["v1.c1z"], engine::fuzz::v1_database),
     (
         "sqlite-statement",
         &["manifest.json"],
@@ -74,8 +76,17 @@ const TARGETS: [Target; 27] = [
         &[".sst", "v3.tar.c1z"],
         c1z_proto::fuzz::bytes,
     ),
+    ("ndjson-file", &["manifest.json"], |bytes| {
+        ops::ndjson::fuzz::file(bytes);
+    }),
+    ("ndjson-edited", &[".sst"], |bytes| {
+        ops::ndjson::fuzz::edited(bytes);
+    }),
     ("proto-text", &["manifest.json"], c1z_proto::fuzz::text),
 ];
+
+/// Targets that damage the database inside a v1 file, not the stream it is packed in.
+const DATABASE_TARGETS: [&str; 3] = ["sqlite-read", "sqlite-check", "v1-database"];
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -140,9 +151,11 @@ fn fuzz(target: fn(&[u8]), inputs: &[&PathBuf], seed: u64, limit: Limit, name: &
         let Some(path) = inputs.get(chance.below(inputs.len())) else {
             continue;
         };
-        let file = OsFs.open(path).unwrap();
-        let mut whole = vec![0; usize::try_from(file.len()).unwrap()];
-        file.read_exact_at(0, &mut whole).unwrap();
+        let whole = if DATABASE_TARGETS.contains(&name) {
+            database(path)
+        } else {
+            bytes(OsFs.open(path).unwrap().as_ref())
+        };
         for _ in 0..200 {
             let input = damage(&whole, &mut chance);
             let outcome = std::panic::catch_unwind(|| target(&input));
@@ -155,6 +168,20 @@ fn fuzz(target: fn(&[u8]), inputs: &[&PathBuf], seed: u64, limit: Limit, name: &
         }
     }
     rounds
+}
+
+fn bytes(file: &dyn ReadFile) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
+    file.read_exact_at(0, &mut bytes).unwrap();
+    bytes
+}
+
+/// The database that a v1 file holds.
+fn database(path: &Path) -> Vec<u8> {
+    match EnvelopeFile::open(&OsFs, path, &OpenOptions::default()).unwrap() {
+        EnvelopeFile::V1(file) => bytes(&file.decode_to_memory(&MemoryBudget::default()).unwrap()),
+        EnvelopeFile::V3(_) => Vec::new(),
+    }
 }
 
 /// A piece of the file, or all of it, with some bytes changed.

@@ -202,9 +202,7 @@ impl Error {
             io::ErrorKind::NotFound => ErrorKind::NotFound,
             io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
             io::ErrorKind::CrossesDevices => ErrorKind::CrossFilesystem,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                ErrorKind::ResourceExhausted
-            }
+            _ if is_out_of_space(&source) => ErrorKind::ResourceExhausted,
             io::ErrorKind::WouldBlock => ErrorKind::Busy,
             _ => ErrorKind::Io,
         };
@@ -217,6 +215,14 @@ impl Error {
     #[must_use]
     pub fn in_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.0.file.get_or_insert_with(|| path.into());
+        self
+    }
+
+    /// Names the row of a v1 table that the error is about.
+    #[must_use]
+    pub(crate) fn in_row(mut self, table: &str, row: i64) -> Self {
+        let place = format!(" table=`{table}` row=`{row}`");
+        self.0.message.push_str(&place);
         self
     }
 
@@ -251,6 +257,9 @@ impl Error {
         let source = self.0.source.as_deref();
         let io = source.and_then(|source| source.downcast_ref::<io::Error>());
         let ours = io.and_then(|io| io.get_ref()?.downcast_ref::<Self>());
+        if self.0.kind == ErrorKind::Io && io.is_some_and(is_out_of_space) {
+            self.0.kind = ErrorKind::ResourceExhausted;
+        }
         if let Some((kind, hint)) = ours.map(|cause| (cause.0.kind, cause.0.hint.clone())) {
             self.0.kind = kind;
             self.0.hint = hint.or_else(|| self.0.hint.take());
@@ -288,6 +297,14 @@ impl Error {
         }
         text
     }
+}
+
+/// Whether the disk, or the share of it that the user may fill, is full.
+fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 impl From<shingle::Error> for Error {

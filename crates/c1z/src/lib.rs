@@ -15,6 +15,8 @@ pub mod record;
 pub mod sqlite_file;
 mod store;
 mod sync;
+mod unpack;
+pub mod v1_tables;
 
 pub use budget::{MemoryBudget, Reservation};
 pub use error::{ERROR_KINDS, Error, ErrorKind, Result};

@@ -8,14 +8,19 @@ use shingle::db::{Database, ReadOptions};
 use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
+use crate::Result;
 use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
 use crate::engine::pebble::PebbleSource;
 use crate::engine::reader::Metadata;
+use crate::engine::source::Source;
 use crate::engine::types::SyncId;
+use crate::engine::v1::V1Source;
 use crate::engine::{Profile, Reader};
-use crate::envelope::{self, EnvelopeFile, V3File};
-use crate::{Error, ErrorKind, Result};
+use crate::envelope::{self, EnvelopeFile, V1File, V3File};
+use crate::sqlite_file;
+use crate::unpack;
+use crate::v1_tables::Zone;
 
 /// How a file is opened for reading. The default suits users: our own decisions, 256 MiB of memory, limits from the
 /// environment variables that the Go implementation reads (`c1z-envelope` §4.2).
@@ -33,6 +38,12 @@ pub struct OpenOptions {
     pub limits: envelope::LimitOptions,
     /// Environment variables that limit decoding.
     pub variables: envelope::Variables,
+    /// The zone of the times in v1 files. Default: the zone of this host, as the reference assumes when it needs
+    /// instants (D11); a file from a host in another zone needs that one.
+    pub zone: Zone,
+    /// Folder for the decoded database of a v1 file that does not fit `budget`: one file without a name, gone with the
+    /// [`Store`]. Default: none, which means the folder of the v1 file. Nothing else is ever written.
+    pub scratch: Option<PathBuf>,
 }
 
 impl Default for OpenOptions {
@@ -44,24 +55,39 @@ impl Default for OpenOptions {
             budget: MemoryBudget::default(),
             limits: envelope::LimitOptions::default(),
             variables: envelope::Variables::from_lookup(|name| std::env::var(name).ok()),
+            zone: Zone::local(),
+            scratch: None,
         }
     }
 }
 
-/// An opened file. Reading only; the file is never written and nothing is unpacked to disk.
+/// An opened file. Reading only; the file is never written. A v3 file is never unpacked; a v1 file is one stream, so it
+/// is decoded when it is opened: into memory, or into the scratch folder, which [`Store::warnings`] then says.
 pub struct Store {
     path: PathBuf,
-    contract: Contract<PebbleSource>,
-    /// None: the path is a database directory.
-    file: Option<Box<V3File>>,
-    database: Database,
+    contract: Contract,
+    inside: Inside,
     warnings: Vec<String>,
     _cache_share: Reservation,
+}
+
+/// What a file holds.
+enum Inside {
+    /// A Pebble database, in an envelope unless the path is a database directory.
+    Pebble {
+        envelope: Option<Box<V3File>>,
+        database: Database,
+    },
+    /// A SQLite database.
+    Sqlite(sqlite_file::Database),
 }
 
 /// The most bytes that decoded blocks are kept in; half of the budget, if that is less. Point reads and reads by way of
 /// an index come back to the same blocks; scans pass the cache by.
 const BLOCK_CACHE_BYTES_MAX: u64 = 128 << 20;
+
+/// The most bytes that pages of a v1 database are kept in; an eighth of the budget, if that is less.
+const PAGE_CACHE_BYTES_MAX: u64 = 16 << 20;
 
 fn read_options(cache_bytes: u64) -> ReadOptions {
     let cache = BlockCache::new(usize::try_from(cache_bytes).unwrap_or(usize::MAX));
@@ -106,7 +132,8 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store> {
 /// `FormatNewer`, `FormatOlder` or `Unsupported` for one that this build does not read; each names the file and the place.
 ///
 /// # Complexity
-/// At most six positioned reads and the decoding of the frames they hold, whatever the file's size.
+/// A v3 file: at most six positioned reads and the decoding of the frames they hold, whatever the file's size. A v1 file
+/// is decoded whole.
 pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store> {
     let path = path.as_ref();
     Store::open(path, options).map_err(|error| error.in_file(path))
@@ -125,12 +152,7 @@ impl Store {
         };
         let file = match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
             EnvelopeFile::V3(file) => file,
-            EnvelopeFile::V1(_) => {
-                return Err(Error::new(
-                    ErrorKind::EngineNotAvailable,
-                    "v1 files (SQLite) are not read by this version",
-                ));
-            }
+            EnvelopeFile::V1(file) => return Self::open_v1(path, &file, options),
         };
         let payload = file.payload()?;
         Self::open_database(path, Some(file), payload, Path::new(""), options)
@@ -158,12 +180,44 @@ impl Store {
             payload_encoding,
         };
         let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
+        let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         Ok(Self {
             path: path.to_owned(),
             contract,
-            file,
-            database,
+            inside: Inside::Pebble {
+                envelope: file,
+                database,
+            },
+            warnings,
+            _cache_share: cache_share,
+        })
+    }
+
+    /// Opens the database that a v1 file holds.
+    fn open_v1(path: &Path, file: &V1File, options: &OpenOptions) -> Result<Self> {
+        let cache_bytes = (options.budget.limit() / 8).min(PAGE_CACHE_BYTES_MAX);
+        let cache_share = options
+            .budget
+            .reserve(cache_bytes, "cache of database pages")?;
+        let unpacked = unpack::unpack(path, file, options)?;
+        let mut warnings: Vec<String> = unpacked.warning.into_iter().collect();
+        if !options.zone.is_known() {
+            warnings.push(
+                "the time zone of this host is not known: local times in the file are taken as UTC"
+                    .to_owned(),
+            );
+        }
+        let read_options = sqlite_file::ReadOptions {
+            cache_bytes: usize::try_from(cache_bytes).unwrap_or(usize::MAX),
+        };
+        let database = sqlite_file::Database::open_with(unpacked.file, read_options)?;
+        let source = V1Source::open(&database, options.zone.clone(), file.file_len())?;
+        let source: Box<dyn Source> = Box::new(source);
+        Ok(Self {
+            path: path.to_owned(),
+            contract: Contract::new(source, options.profile, Arc::clone(&options.clock)),
+            inside: Inside::Sqlite(database),
             warnings,
             _cache_share: cache_share,
         })
@@ -189,13 +243,27 @@ impl Store {
         &self.path
     }
 
-    /// The envelope, for tools; none for a database directory.
+    /// The envelope of a v3 file, for tools; none for a v1 file and for a database directory.
     pub fn envelope(&self) -> Option<&V3File> {
-        self.file.as_deref()
+        match &self.inside {
+            Inside::Pebble { envelope, .. } => envelope.as_deref(),
+            Inside::Sqlite(_) => None,
+        }
     }
 
-    /// The database inside, for tools.
-    pub fn database(&self) -> &Database {
-        &self.database
+    /// The Pebble database inside, for tools; none for a v1 file.
+    pub fn database(&self) -> Option<&Database> {
+        match &self.inside {
+            Inside::Pebble { database, .. } => Some(database),
+            Inside::Sqlite(_) => None,
+        }
+    }
+
+    /// The SQLite database inside, for tools; none but for a v1 file.
+    pub fn sqlite(&self) -> Option<&sqlite_file::Database> {
+        match &self.inside {
+            Inside::Pebble { .. } => None,
+            Inside::Sqlite(database) => Some(database),
+        }
     }
 }

@@ -52,6 +52,7 @@ fn replayed(case: &Case, dump: &Dump, identity: Identity, profile: Profile) -> M
         clock: clock.clone(),
         ids: Arc::new(ListedIds::new(ids.collect::<Vec<_>>())),
         rows_max: 100_000,
+        one_sync: false,
     });
     let times = Times::of_syncs(dump);
     let mut before = times.hook(&clock);

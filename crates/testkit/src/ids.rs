@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use c1z::engine::model::ids::SyncIds;
+use c1z::engine::ids::SyncIds;
 use c1z::engine::types::{SyncId, Timestamp};
 use c1z::{Error, ErrorKind};
 

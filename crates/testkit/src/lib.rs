@@ -12,7 +12,9 @@ pub mod generate;
 pub mod golden;
 pub mod hostile;
 pub mod ids;
+pub mod rebuild;
 pub mod replay;
+pub mod stored;
 pub mod table;
 pub mod times;
 

@@ -235,6 +235,7 @@ mod tests {
                 clock: clock.clone(),
                 ids: Arc::new(ListedIds::new(ids.collect::<Vec<_>>())),
                 rows_max: 100_000,
+                one_sync: false,
             });
             let mut before = times.hook(&clock);
             let options = ReplayOptions {

@@ -69,13 +69,13 @@ func TestGoldenContentIsFound(t *testing.T) {
 	for _, name := range []string{"basic/pebble-dir.tar", "pebble/db-virtual/db.tar.gz"} {
 		source := filepath.Join(golden, name)
 		kv := filepath.Join(filepath.Dir(source), "kv.ndjson.gz")
-		if err := Hash(out, []string{source}, kv); err != nil {
+		if err := Hash(out, []string{source}, HashPlan{Expect: kv}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	source := filepath.Join(golden, "basic/v3.indexed_zstd.c1z")
 	other := filepath.Join(golden, "fanout/kv.ndjson.gz")
-	if err := Hash(out, []string{source}, other); err == nil {
+	if err := Hash(out, []string{source}, HashPlan{Expect: other}); err == nil {
 		t.Error("another case's content was accepted")
 	}
 }
@@ -125,7 +125,7 @@ func TestADamagedTableIsFound(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "000006.sst"), 6000); err != nil {
 		t.Fatal(err)
 	}
-	if err := Hash(report.NewLines(io.Discard), []string{dir}, ""); err == nil {
+	if err := Hash(report.NewLines(io.Discard), []string{dir}, HashPlan{}); err == nil {
 		t.Error("a shortened table was accepted")
 	}
 }

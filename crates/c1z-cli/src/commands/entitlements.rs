@@ -1,95 +1,96 @@
 //! `c1z entitlements`.
 
-use c1z::Store;
 use c1z::engine::EntitlementFilter;
-use c1z_proto::connector::v2::Entitlement;
+use c1z_proto::connector::v2::{Entitlement, Resource, ResourceType};
+use c1z_proto::schema::Described;
 
-use super::stdout;
-use crate::args::{EntitlementsArgs, Format, Global};
+use crate::args::{EntitlementsArgs, Global};
 use crate::failure::Failure;
-use crate::file::{self, Selected};
-use crate::output::{Json, Rows, Table};
+use crate::file;
+use crate::list::{self, Listing, Shape};
+use crate::output::Json;
+use crate::output::fields::Member;
 use crate::references::{References, resource_of};
 
 pub(crate) fn run(global: &Global, args: &EntitlementsArgs) -> Result<(), Failure> {
     let store = file::open(global)?;
-    let selected = file::select(global, &store)?;
+    let Some(selected) = file::select(global, &store)? else {
+        return list::print_empty::<Entitlements<'_>>(global, &args.list);
+    };
     let filter = EntitlementFilter {
         resource_type: args.resource_type.clone().unwrap_or_default(),
         resource: None,
     };
-    if global.format == Format::Console {
-        let heads = [
+    let rows = store
+        .reader()
+        .stream_entitlements(&selected.scope, &filter)?;
+    let references = References::new(
+        store.reader(),
+        &selected.scope,
+        list::needs_json(global, &args.list),
+    );
+    let listing = Entitlements {
+        references,
+        json: Json::new(),
+    };
+    let rows = rows.map(|row| row.map_err(Failure::from));
+    list::print(global, &args.list, Some(&selected), listing, rows)
+}
+
+struct Entitlements<'a> {
+    references: References<'a>,
+    json: Json,
+}
+
+impl Listing for Entitlements<'_> {
+    type Row = Entitlement;
+
+    const SHAPE: Shape = Shape {
+        list: "entitlements",
+        row: "entitlement",
+        heads: &[
             "ID",
             "Display Name",
             "Resource Type",
             "Resource",
             "Permission",
-        ];
-        let mut table = Table::new(stdout(), &heads);
-        for_each(
-            &store,
-            selected.as_ref(),
-            &filter,
-            false,
-            |row, references| {
-                let id = resource_of(&row);
-                let resource = references.resource(&id)?.name.clone();
-                let resource_type = references.resource_type(&id.resource_type)?.name.clone();
-                table.row(vec![
-                    row.id,
-                    row.display_name,
-                    resource_type,
-                    resource,
-                    row.slug,
-                ])?;
-                Ok(())
-            },
-        )?;
-        return Ok(table.finish()?);
-    }
-    let mut rows = Rows::begin(
-        stdout(),
-        global.format,
-        "entitlements",
-        "entitlement",
-        selected.as_ref(),
-    )?;
-    let (mut json, mut entitlement) = (Json::new(), Vec::new());
-    for_each(
-        &store,
-        selected.as_ref(),
-        &filter,
-        true,
-        |row, references| {
-            let id = resource_of(&row);
-            let resource = references.resource(&id)?;
-            let resource_type = references.resource_type(&id.resource_type)?;
-            json.render_into(&row, &mut entitlement)?;
-            rows.row(&[
-                ("entitlement", &entitlement),
-                ("resource", &resource.json),
-                ("resourceType", &resource_type.json),
-            ])
-            .map_err(Failure::from)
-        },
-    )?;
-    Ok(rows.finish()?)
-}
-
-fn for_each(
-    store: &Store,
-    selected: Option<&Selected>,
-    filter: &EntitlementFilter,
-    render: bool,
-    mut print: impl FnMut(Entitlement, &mut References<'_>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let Some(Selected { scope, .. }) = selected else {
-        return Ok(());
+        ],
+        members: &[
+            Member::message("entitlement", Entitlement::MESSAGE),
+            Member::message("resource", Resource::MESSAGE),
+            Member::message("resourceType", ResourceType::MESSAGE),
+        ],
+        csv: &[
+            "entitlement.id",
+            "entitlement.displayName",
+            "entitlement.slug",
+            "resource.id.resourceType",
+            "resource.id.resource",
+            "resource.displayName",
+        ],
     };
-    let mut references = References::new(store.reader(), scope, render);
-    for row in store.reader().stream_entitlements(scope, filter)? {
-        print(row?, &mut references)?;
+
+    fn cells(&mut self, row: &Entitlement) -> Result<Vec<String>, Failure> {
+        let id = resource_of(row);
+        let resource_type = self.references.resource_type(&id.resource_type)?;
+        let resource = self.references.resource(&id)?;
+        Ok(vec![
+            row.id.clone(),
+            row.display_name.clone(),
+            resource_type.name.clone(),
+            resource.name.clone(),
+            row.slug.clone(),
+        ])
     }
-    Ok(())
+
+    fn member(&mut self, row: &Entitlement, name: &str, out: &mut Vec<u8>) -> Result<(), Failure> {
+        let id = resource_of(row);
+        let object = match name {
+            "entitlement" => return self.json.append(row, out),
+            "resource" => self.references.resource(&id)?,
+            _ => self.references.resource_type(&id.resource_type)?,
+        };
+        out.extend_from_slice(&object.json);
+        Ok(())
+    }
 }

@@ -1,5 +1,5 @@
-//! `c1z inspect`: the structure of a file, for people who have to know. Prints what stands in the bytes, decoded, and
-//! decodes only what was asked for.
+//! `c1z inspect`: the structure of a file, for people who have to know. Prints what stands in the
+//! bytes, decoded, and decodes only what was asked for.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,17 +9,16 @@ use c1z::Store;
 use c1z::envelope::V3File;
 use c1z::keyspace::Key;
 use c1z_proto::c1z::v3::C1ZManifestV3;
-use shingle::db::ScanOptions;
+use shingle::db::{Database, ScanOptions};
 use shingle::inspect::TableEvent;
 use shingle::iter::Bounds;
 use shingle::sst::{Table as SsTable, TableOptions};
 use shingle::vfs::{Fs, OsFs};
 
-use super::stdout;
 use crate::args::{Format, Global, Inspect};
 use crate::failure::Failure;
 use crate::file;
-use crate::output::{Json, Table};
+use crate::output::{Json, Table, stdout};
 
 pub(crate) fn run(global: &Global, what: &Inspect) -> Result<(), Failure> {
     let store = file::open(global)?;
@@ -51,7 +50,7 @@ fn envelope(store: &Store) -> Result<(), Failure> {
     if frames.is_empty() {
         let mut table = Table::new(&mut out, &["File", "Bytes"]);
         for (name, len) in file.payload()?.files() {
-            table.row(vec![name.to_owned(), len.to_string()])?;
+            table.row(&[name, &len.to_string()])?;
         }
         return Ok(table.finish()?);
     }
@@ -65,7 +64,7 @@ fn envelope(store: &Store) -> Result<(), Failure> {
     ];
     let mut table = Table::new(&mut out, &heads);
     for frame in frames {
-        table.row(vec![
+        table.row(&[
             frame.name,
             frame.offset.to_string(),
             frame.compressed_len.to_string(),
@@ -83,9 +82,17 @@ fn require_envelope(store: &Store) -> Result<&V3File, Failure> {
     store.envelope().ok_or_else(|| {
         let path = store.path().display();
         c1z::Error::invalid(format!(
-            "a database directory has no envelope: path=`{path}`"
+            "only a v3 file has an envelope to inspect: path=`{path}`"
         ))
         .into()
+    })
+}
+
+fn require_database(store: &Store) -> Result<&Database, Failure> {
+    store.database().ok_or_else(|| {
+        let path = store.path().display();
+        let message = format!("a v1 file holds no Pebble database: path=`{path}`");
+        c1z::Error::invalid(message).into()
     })
 }
 
@@ -109,7 +116,7 @@ fn manifest(global: &Global, store: &Store) -> Result<(), Failure> {
 }
 
 fn lsm(store: &Store) -> Result<(), Failure> {
-    let database = store.database();
+    let database = require_database(store)?;
     let mut out = stdout();
     writeln!(
         out,
@@ -133,7 +140,7 @@ fn lsm(store: &Store) -> Result<(), Failure> {
     let mut table = Table::new(&mut out, &heads);
     let mut failure = None;
     shingle::inspect::tables(database, |event| {
-        failure = table.row(describe(&event)).err();
+        failure = table.row(&describe(&event)).err();
         Ok(())
     })
     .map_err(c1z::Error::from)?;
@@ -163,6 +170,7 @@ fn describe(event: &TableEvent) -> Vec<String> {
 }
 
 fn sst(store: &Store, name: &str) -> Result<(), Failure> {
+    require_database(store)?;
     let path = Path::new(name);
     let opened = match store.envelope() {
         Some(envelope) => envelope.payload()?.open(path),
@@ -181,7 +189,7 @@ fn sst(store: &Store, name: &str) -> Result<(), Failure> {
     writeln!(out, "{:#?}\n", table.properties())?;
     let mut blocks = Table::new(&mut out, &["Block", "Offset", "Stored", "Decoded", "Codec"]);
     for block in table.blocks().map_err(c1z::Error::from)? {
-        blocks.row(vec![
+        blocks.row(&[
             format!("{:?}", block.kind),
             block.handle.offset.to_string(),
             block.handle.len.to_string(),
@@ -194,9 +202,7 @@ fn sst(store: &Store, name: &str) -> Result<(), Failure> {
 
 fn keys(store: &Store, prefix: &str, limit: Option<u64>, values: bool) -> Result<(), Failure> {
     let prefix = parse_hex(prefix)?;
-    let mut scan = store
-        .database()
-        .scan(Bounds::prefix(&prefix), ScanOptions::default());
+    let mut scan = require_database(store)?.scan(Bounds::prefix(&prefix), ScanOptions::default());
     let mut out = stdout();
     let mut left = limit.unwrap_or(u64::MAX);
     while left > 0

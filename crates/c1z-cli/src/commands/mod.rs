@@ -1,36 +1,67 @@
 //! One module per command; each takes the parsed flags and prints what the library returns.
 
+mod access;
+mod assets;
+mod completions;
+mod convert;
+mod diff;
+mod dump_db;
 mod entitlements;
+mod export;
 mod grants;
 mod inspect;
+mod principals;
+mod repair;
 mod resource_types;
 mod resources;
+mod sessions;
 mod stats;
 mod syncs;
+mod to_pebble;
 
-use std::io::{self, BufWriter, StdoutLock};
+pub(crate) use convert::ConvertArgs;
+pub(crate) use export::ExportC1zArgs;
+pub(crate) use to_pebble::ToPebbleArgs;
+mod verify;
 
-use crate::args::{Args, Command};
-use crate::failure::Failure;
-
-/// Buffer in front of standard output, in bytes.
-const OUTPUT_BUFFER: usize = 128 << 10;
+use crate::args::{Args, Command, Format, Global};
+use crate::failure::{Failure, Verdict};
 
 /// Runs the command.
-pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
     let global = &args.global;
-    match &args.command {
+    let done = match &args.command {
         Command::Stats => stats::run(global),
-        Command::Syncs => syncs::run(global),
-        Command::ResourceTypes => resource_types::run(global),
+        Command::Syncs(args) => syncs::run(global, args),
+        Command::ResourceTypes(args) => resource_types::run(global, args),
         Command::Resources(args) => resources::run(global, args),
         Command::Entitlements(args) => entitlements::run(global, args),
         Command::Grants(args) => grants::run(global, args),
+        Command::Principals(args) => principals::run(global, args),
+        Command::Access(args) => access::run(global, args),
+        Command::Diff(args) => return diff::run(global, args),
+        Command::Assets { what } => assets::run(global, what),
+        Command::Sessions { what } => sessions::run(global, what),
+        Command::Export(export) => export::run(global, export),
+        Command::Convert(args) => convert::run(global, args),
+        Command::ToPebble(args) => to_pebble::run(global, args),
+        Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
-    }
+        Command::Verify(args) => return verify::run(global, args),
+        Command::Repair(args) => repair::run(global, args),
+        Command::Completions { shell } => completions::completions(*shell),
+        Command::Man { command } => completions::man(command.as_deref()),
+    };
+    done.map(|()| Verdict::Yes)
 }
 
-/// Standard output, buffered. Whoever takes it flushes it.
-fn stdout() -> BufWriter<StdoutLock<'static>> {
-    BufWriter::with_capacity(OUTPUT_BUFFER, io::stdout().lock())
+/// Refuses CSV for what is no list.
+fn refuse_csv(global: &Global, what: &str) -> Result<(), Failure> {
+    if global.format == Format::Csv {
+        return Err(Failure::usage(
+            format!("csv is for lists, and {what} is none"),
+            "use console, json or ndjson; flag -o or variable BATON_OUTPUT_FORMAT",
+        ));
+    }
+    Ok(())
 }

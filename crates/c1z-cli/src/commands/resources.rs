@@ -1,109 +1,109 @@
-//! `c1z resources`.
+//! `c1z resources`, and the shape of every list of resources.
 
-use std::io::Write;
-
-use c1z::Store;
 use c1z::engine::ResourceFilter;
 use c1z::engine::types::ResourceRef;
-use c1z_proto::connector::v2::Resource;
+use c1z_proto::connector::v2::{Resource, ResourceType};
+use c1z_proto::schema::Described;
 
-use super::stdout;
-use crate::args::{Format, Global, ResourcesArgs};
+use crate::args::{Global, ResourcesArgs};
 use crate::failure::Failure;
-use crate::file::{self, Selected};
-use crate::output::{Json, Rows, Table};
+use crate::file;
+use crate::list::{self, Listing, Shape};
+use crate::output::Json;
+use crate::output::fields::Member;
 use crate::references::{References, id_of};
 
 pub(crate) fn run(global: &Global, args: &ResourcesArgs) -> Result<(), Failure> {
     let store = file::open(global)?;
-    let selected = file::select(global, &store)?;
+    let Some(selected) = file::select(global, &store)? else {
+        return list::print_empty::<Resources<'_>>(global, &args.list);
+    };
     let filter = ResourceFilter {
         resource_type: args.resource_type.clone().unwrap_or_default(),
         parent: None,
     };
-    if global.format == Format::Console {
-        let heads = ["ID", "Display Name", "Resource Type", "Parent Resource"];
-        let mut table = Table::new(stdout(), &heads);
-        for_each(
-            &store,
-            selected.as_ref(),
-            &filter,
-            false,
-            |row, references| print_row(&mut table, row, references),
-        )?;
-        return Ok(table.finish()?);
-    }
-    let mut rows = Rows::begin(
-        stdout(),
-        global.format,
-        "resources",
-        "resource",
-        selected.as_ref(),
-    )?;
-    let (mut json, mut resource) = (Json::new(), Vec::new());
-    for_each(
-        &store,
-        selected.as_ref(),
-        &filter,
-        true,
-        |row, references| {
-            let resource_type = references.resource_type(&id_of(&row).resource_type)?;
-            let parent = parent_of(&row)
-                .map(|parent| references.resource(&parent))
-                .transpose()?;
-            json.render_into(&row, &mut resource)?;
-            let mut members = vec![
-                ("resource", &*resource),
-                ("resourceType", &*resource_type.json),
-            ];
-            members.extend(parent.as_ref().map(|parent| ("parent", &*parent.json)));
-            rows.row(&members).map_err(Failure::from)
-        },
-    )?;
-    Ok(rows.finish()?)
+    let rows = store.reader().stream_resources(&selected.scope, &filter)?;
+    let references = References::new(
+        store.reader(),
+        &selected.scope,
+        list::needs_json(global, &args.list),
+    );
+    let listing = Resources::new(references);
+    let rows = rows.map(|row| row.map_err(Failure::from));
+    list::print(global, &args.list, Some(&selected), listing, rows)
 }
 
-fn for_each(
-    store: &Store,
-    selected: Option<&Selected>,
-    filter: &ResourceFilter,
-    render: bool,
-    mut print: impl FnMut(Resource, &mut References<'_>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let Some(Selected { scope, .. }) = selected else {
-        return Ok(());
-    };
-    let mut references = References::new(store.reader(), scope, render);
-    for row in store.reader().stream_resources(scope, filter)? {
-        print(row?, &mut references)?;
-    }
-    Ok(())
+/// Resources with their types and parents.
+pub(crate) struct Resources<'a> {
+    references: References<'a>,
+    json: Json,
 }
 
-fn print_row<W: Write>(
-    table: &mut Table<W>,
-    row: Resource,
-    references: &mut References<'_>,
-) -> Result<(), Failure> {
-    let id = id_of(&row);
-    let resource_type = references.resource_type(&id.resource_type)?;
-    let parent = match parent_of(&row) {
-        Some(parent) => {
-            format!(
-                "{} ({})",
-                references.resource(&parent)?.name,
-                parent.resource_type
-            )
+impl<'a> Resources<'a> {
+    pub(crate) fn new(references: References<'a>) -> Self {
+        Self {
+            references,
+            json: Json::new(),
         }
-        None => "-".to_owned(),
+    }
+}
+
+impl Listing for Resources<'_> {
+    type Row = Resource;
+
+    const SHAPE: Shape = Shape {
+        list: "resources",
+        row: "resource",
+        heads: &["ID", "Display Name", "Resource Type", "Parent Resource"],
+        members: &[
+            Member::message("resource", Resource::MESSAGE),
+            Member::message("resourceType", ResourceType::MESSAGE),
+            Member::message("parent", Resource::MESSAGE),
+        ],
+        csv: &[
+            "resource.id.resourceType",
+            "resource.id.resource",
+            "resource.displayName",
+            "resourceType.displayName",
+            "parent.id.resourceType",
+            "parent.id.resource",
+            "parent.displayName",
+        ],
     };
-    table.row(vec![
-        id.resource,
-        row.display_name,
-        resource_type.name.clone(),
-        parent,
-    ])?;
-    Ok(())
+
+    fn cells(&mut self, row: &Resource) -> Result<Vec<String>, Failure> {
+        let id = id_of(row);
+        let resource_type = self.references.resource_type(&id.resource_type)?;
+        let parent = match parent_of(row) {
+            Some(parent) => {
+                let name = &self.references.resource(&parent)?.name;
+                format!("{name} ({})", parent.resource_type)
+            }
+            None => "-".to_owned(),
+        };
+        Ok(vec![
+            id.resource,
+            row.display_name.clone(),
+            resource_type.name.clone(),
+            parent,
+        ])
+    }
+
+    fn member(&mut self, row: &Resource, name: &str, out: &mut Vec<u8>) -> Result<(), Failure> {
+        match name {
+            "resource" => self.json.append(row, out)?,
+            "resourceType" => {
+                let object = self.references.resource_type(&row.id.resource_type)?;
+                out.extend_from_slice(&object.json);
+            }
+            _ => {
+                if let Some(parent) = parent_of(row) {
+                    out.extend_from_slice(&self.references.resource(&parent)?.json);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn parent_of(row: &Resource) -> Option<ResourceRef> {

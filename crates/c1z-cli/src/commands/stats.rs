@@ -7,14 +7,15 @@ use c1z::engine::types::{SyncRun, SyncStats};
 use c1z_proto::google::protobuf::Timestamp as TimestampMessage;
 use c1z_proto::reader::v2;
 
-use super::stdout;
+use super::refuse_csv;
 use super::syncs::whole_seconds;
 use crate::args::{Format, Global};
 use crate::failure::Failure;
 use crate::file;
-use crate::output::{Json, Table};
+use crate::output::{Json, Table, data, stdout};
 
 pub(crate) fn run(global: &Global) -> Result<(), Failure> {
+    refuse_csv(global, "stats")?;
     let store = file::open(global)?;
     let Some(selected) = file::select(global, &store)? else {
         return Ok(());
@@ -23,14 +24,14 @@ pub(crate) fn run(global: &Global) -> Result<(), Failure> {
     let stats = store.reader().stats(Some(&run.id), None)?;
     match global.format {
         Format::Console => print_tables(store.reader().metadata().engine, &run, &stats),
-        Format::Json => print_json(&run, &stats, b""),
+        Format::Json | Format::Csv => print_json(&run, &stats, b""),
         Format::Ndjson => print_json(&run, &stats, br#""type":"stats","#),
     }
 }
 
 fn print_json(run: &SyncRun, stats: &SyncStats, first: &[u8]) -> Result<(), Failure> {
     let document = Json::new().render(&message(run, stats))?;
-    let mut out = stdout();
+    let mut out = data();
     out.write_all(b"{")?;
     out.write_all(first)?;
     out.write_all(document.get(1..).unwrap_or_default())?;
@@ -79,7 +80,7 @@ fn print_tables(engine: &str, run: &SyncRun, stats: &SyncStats) -> Result<(), Fa
         ("Duration", duration),
         ("Sync Token", run.token.clone()),
     ] {
-        fields.row(vec![field.to_owned(), value])?;
+        fields.row(&[field, &value])?;
     }
     fields.finish()?;
     let mut counts = Table::new(&mut out, &["Type", "Count"]);
@@ -89,7 +90,7 @@ fn print_tables(engine: &str, run: &SyncRun, stats: &SyncStats) -> Result<(), Fa
         ("Entitlements", stats.entitlements),
         ("Grants", stats.grants),
     ] {
-        counts.row(vec![kind.to_owned(), count.to_string()])?;
+        counts.row(&[kind, &count.to_string()])?;
     }
     counts.finish()?;
     print_by_type(&mut out, stats)?;
@@ -113,7 +114,7 @@ fn print_by_type(out: &mut impl Write, stats: &SyncStats) -> Result<(), Failure>
             maps.iter()
                 .map(|map| map.get(kind).copied().unwrap_or(0).to_string()),
         );
-        table.row(cells)?;
+        table.row(&cells)?;
     }
     Ok(table.finish()?)
 }

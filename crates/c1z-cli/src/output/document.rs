@@ -8,11 +8,13 @@ use crate::file::Selected;
 /// Version of the JSON-lines schema; it changes when a consumer would have to.
 const SCHEMA: &str = "c1z.rows/1";
 
-/// Prints rows, each given as the members of a JSON object.
+/// Prints rows, each given as the joined members of a JSON object.
 ///
-/// * JSON: `{"LIST":[{..},{..}]}` on one line; `{}` without rows, as the Go tool leaves empty lists out.
-/// * JSON lines: a line of type `begin` with the schema and the sync, a line a row with the row's type, and a line of type
-///   `end` with the number of rows, so that a reader can tell a complete answer from a torn one.
+/// * JSON: `{"LIST":[{..},{..}]}` on one line; `{}` without rows, as the Go tool leaves empty lists
+///   out.
+/// * JSON lines: a line of type `begin` with the schema and the sync, a line a row with the row's
+///   type, and a line of type `end` with the number of rows, so that a reader can tell a complete
+///   answer from a torn one.
 pub(crate) struct Rows<W> {
     out: W,
     format: Format,
@@ -50,56 +52,32 @@ impl<W: Write> Rows<W> {
         })
     }
 
-    /// Prints a row with the given members, whose values are JSON.
-    pub(crate) fn row(&mut self, members: &[(&str, &[u8])]) -> io::Result<()> {
-        self.open_row()?;
-        for (i, (name, value)) in members.iter().enumerate() {
-            self.separate(i == 0)?;
-            write!(self.out, "\"{name}\":")?;
-            self.out.write_all(value)?;
+    /// Prints a row with these members.
+    pub(crate) fn row(&mut self, members: &[u8]) -> io::Result<()> {
+        match (self.format, self.count) {
+            (Format::Ndjson, _) => write!(self.out, r#"{{"type":"{}""#, self.row_type)?,
+            (_, 0) => write!(self.out, r#"{{"{}":[{{"#, self.list)?,
+            _ => self.out.write_all(b",{")?,
         }
-        self.close_row()
-    }
-
-    /// Prints a row whose members are already joined.
-    pub(crate) fn object(&mut self, members: &[u8]) -> io::Result<()> {
-        self.open_row()?;
+        self.count += 1;
+        if self.format != Format::Ndjson {
+            self.out.write_all(members)?;
+            return self.out.write_all(b"}");
+        }
         if !members.is_empty() {
-            self.separate(true)?;
+            self.out.write_all(b",")?;
         }
         self.out.write_all(members)?;
-        self.close_row()
+        self.out.write_all(b"}\n")
     }
 
-    fn open_row(&mut self) -> io::Result<()> {
+    /// Ends the document; `cut`: there were more rows than were asked for.
+    pub(crate) fn finish(mut self, cut: bool) -> io::Result<()> {
+        let more = if cut { r#","more":true"# } else { "" };
         match (self.format, self.count) {
-            (Format::Ndjson, _) => write!(self.out, r#"{{"type":"{}""#, self.row_type),
-            (_, 0) => write!(self.out, r#"{{"{}":[{{"#, self.list),
-            _ => self.out.write_all(b",{"),
-        }
-    }
-
-    /// A comma before a member, unless it is the first of its object.
-    fn separate(&mut self, first: bool) -> io::Result<()> {
-        if first && self.format != Format::Ndjson {
-            return Ok(());
-        }
-        self.out.write_all(b",")
-    }
-
-    fn close_row(&mut self) -> io::Result<()> {
-        self.count += 1;
-        self.out.write_all(if self.format == Format::Ndjson {
-            b"}\n"
-        } else {
-            b"}"
-        })
-    }
-
-    /// Ends the document.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
-        match (self.format, self.count) {
-            (Format::Ndjson, count) => writeln!(self.out, r#"{{"type":"end","rows":{count}}}"#)?,
+            (Format::Ndjson, count) => {
+                writeln!(self.out, r#"{{"type":"end","rows":{count}{more}}}"#)?;
+            }
             (_, 0) => writeln!(self.out, "{{}}")?,
             _ => writeln!(self.out, "]}}")?,
         }
@@ -111,21 +89,21 @@ impl<W: Write> Rows<W> {
 mod tests {
     use super::*;
 
-    fn render(format: Format, rows: &[&[(&str, &[u8])]]) -> String {
+    fn render(format: Format, rows: &[&str], cut: bool) -> String {
         let mut out = Vec::new();
         let mut document = Rows::begin(&mut out, format, "grants", "grant", None).unwrap();
         for row in rows {
-            document.row(row).unwrap();
+            document.row(row.as_bytes()).unwrap();
         }
-        document.finish().unwrap();
+        document.finish(cut).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn json_leaves_an_empty_list_out() {
-        assert_eq!(render(Format::Json, &[]), "{}\n");
+        assert_eq!(render(Format::Json, &[], false), "{}\n");
         assert_eq!(
-            render(Format::Json, &[&[("a", b"1"), ("b", b"{}")], &[]]),
+            render(Format::Json, &[r#""a":1,"b":{}"#, ""], true),
             "{\"grants\":[{\"a\":1,\"b\":{}},{}]}\n"
         );
     }
@@ -133,9 +111,10 @@ mod tests {
     #[test]
     fn lines_say_how_many_rows_there_were() {
         assert_eq!(
-            render(Format::Ndjson, &[&[("a", b"1")], &[]]),
+            render(Format::Ndjson, &[r#""a":1"#, ""], false),
             "{\"type\":\"begin\",\"schema\":\"c1z.rows/1\"}\n\
              {\"type\":\"grant\",\"a\":1}\n{\"type\":\"grant\"}\n{\"type\":\"end\",\"rows\":2}\n"
         );
+        assert!(render(Format::Ndjson, &[], true).ends_with("\"rows\":0,\"more\":true}\n"));
     }
 }

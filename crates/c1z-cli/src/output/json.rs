@@ -10,7 +10,8 @@ use crate::failure::Failure;
 pub(crate) struct Json(Printer);
 
 impl Json {
-    /// A printer that leaves out annotations of types that this build does not know, as the Go tool does.
+    /// A printer that leaves out annotations of types that this build does not know, as the Go tool
+    /// does.
     pub(crate) fn new() -> Self {
         let options = PrintOptions {
             unknown_any: UnknownAny::Omit,
@@ -22,17 +23,16 @@ impl Json {
     /// A message as JSON.
     pub(crate) fn render<M: Described>(&mut self, message: &M) -> Result<Vec<u8>, Failure> {
         let mut out = Vec::new();
-        self.render_into(message, &mut out)?;
+        self.append(message, &mut out)?;
         Ok(out)
     }
 
-    /// Replaces `out` by a message as JSON.
-    pub(crate) fn render_into<M: Described>(
+    /// Appends a message as JSON.
+    pub(crate) fn append<M: Described>(
         &mut self,
         message: &M,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        out.clear();
         self.0.print_message(message, out).map_err(|error| {
             let what = c1z::Error::new(c1z::ErrorKind::DataLoss, "cannot show a record as JSON");
             Failure::Library(what.with_source(error))
@@ -48,14 +48,7 @@ pub(crate) fn enum_name<E: Enumeration>(value: &EnumValue<E>) -> String {
     }
 }
 
-/// The members of an object whose values are texts; empty ones are left out.
-pub(crate) fn string_members(members: &[(&str, String)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, value) in members.iter().filter(|(_, value)| !value.is_empty()) {
-        if !out.is_empty() {
-            out.push(b',');
-        }
-        out.extend(format!("\"{name}\":{}", serde_json::Value::from(value.as_str())).bytes());
-    }
-    out
+/// Appends a text as JSON.
+pub(crate) fn append_text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
 }

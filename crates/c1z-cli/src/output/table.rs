@@ -1,11 +1,14 @@
 //! Text tables: columns padded to the widest cell and joined by ` | `.
 //!
-//! Widths are taken from the first rows, which are held back; later rows stream with those widths, so memory does not
-//! grow with the table. A wider cell further down pushes its own row out of line and nothing else.
+//! Widths are taken from the first rows, which are held back; later rows stream with those widths,
+//! so memory does not grow with the table. A wider cell further down pushes its own row out of line
+//! and nothing else.
 
 use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
+
+use super::{colour, printable};
 
 /// Rows that decide the widths.
 const SAMPLE: usize = 1_000;
@@ -20,8 +23,8 @@ pub(crate) struct Table<W> {
 
 impl<W: Write> Table<W> {
     /// A table with these column heads.
-    pub(crate) fn new(out: W, heads: &[&str]) -> Self {
-        let heads: Vec<String> = heads.iter().map(|&head| head.to_owned()).collect();
+    pub(crate) fn new<H: AsRef<str>>(out: W, heads: &[H]) -> Self {
+        let heads: Vec<String> = heads.iter().map(|head| head.as_ref().to_owned()).collect();
         Self {
             out,
             widths: vec![0; heads.len()],
@@ -31,10 +34,13 @@ impl<W: Write> Table<W> {
     }
 
     /// Adds a row.
-    pub(crate) fn row(&mut self, cells: Vec<String>) -> io::Result<()> {
-        let cells: Vec<String> = cells.into_iter().map(printable).collect();
+    pub(crate) fn row<C: AsRef<str>>(&mut self, cells: &[C]) -> io::Result<()> {
+        let cells: Vec<String> = cells
+            .iter()
+            .map(|cell| printable(cell.as_ref()).into_owned())
+            .collect();
         if self.streaming {
-            return self.print(&cells);
+            return self.print(&cells, "");
         }
         self.held.push(cells);
         if self.held.len() > SAMPLE {
@@ -57,11 +63,19 @@ impl<W: Write> Table<W> {
                 *width = (*width).max(cell.width());
             }
         }
-        self.streaming = true;
-        held.iter().try_for_each(|row| self.print(row))
+        // The heads are the first row that was held back, once.
+        if !std::mem::replace(&mut self.streaming, true)
+            && let Some((heads, rows)) = held.split_first()
+        {
+            let [start, end] = colour::head();
+            self.out.write_all(start.as_bytes())?;
+            self.print(heads, end)?;
+            return rows.iter().try_for_each(|row| self.print(row, ""));
+        }
+        Ok(())
     }
 
-    fn print(&mut self, cells: &[String]) -> io::Result<()> {
+    fn print(&mut self, cells: &[String], end: &str) -> io::Result<()> {
         for (i, (cell, width)) in cells.iter().zip(&self.widths).enumerate() {
             if i > 0 {
                 self.out.write_all(b" | ")?;
@@ -77,22 +91,7 @@ impl<W: Write> Table<W> {
                 )?;
             }
         }
-        writeln!(self.out)
-    }
-}
-
-/// Control characters would break the table or the terminal: they are shown escaped.
-fn printable(cell: String) -> String {
-    if cell.chars().any(char::is_control) {
-        cell.chars()
-            .flat_map(|c| {
-                let escaped = c.is_control().then(|| c.escape_default());
-                let plain = escaped.is_none().then_some(c);
-                escaped.into_iter().flatten().chain(plain)
-            })
-            .collect()
-    } else {
-        cell
+        writeln!(self.out, "{end}")
     }
 }
 
@@ -104,9 +103,7 @@ mod tests {
         let mut out = Vec::new();
         let mut table = Table::new(&mut out, &["A", "Name"]);
         for row in rows {
-            table
-                .row(row.iter().map(|&cell| cell.to_owned()).collect())
-                .unwrap();
+            table.row(row).unwrap();
         }
         table.finish().unwrap();
         String::from_utf8(out).unwrap()

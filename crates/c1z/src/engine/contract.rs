@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use c1z_proto::connector::v2;
 use shingle::vfs::Clock;
@@ -22,21 +22,22 @@ use super::types::{
     EntitlementRef, GrantKey, ResourceRef, SyncId, SyncRun, SyncStats, SyncType, Timestamp,
 };
 use super::writer::SESSION_BUDGET_BYTES;
+use crate::sync::lifecycle;
 use crate::sync::resolve::{self, Bindings};
 use crate::sync::token::{self, Binding, Operation};
 use crate::{Error, ErrorKind, Result};
 
 /// A source that answers by the contract.
 #[derive(Debug)]
-pub(crate) struct Contract<S> {
-    source: S,
+pub(crate) struct Contract<S: ?Sized = dyn Source> {
+    source: Box<S>,
     profile: Profile,
     clock: Arc<dyn Clock>,
     bindings: Mutex<Bindings>,
 }
 
-impl<S: Source> Contract<S> {
-    pub(crate) fn new(source: S, profile: Profile, clock: Arc<dyn Clock>) -> Self {
+impl<S: Source + ?Sized> Contract<S> {
+    pub(crate) fn new(source: Box<S>, profile: Profile, clock: Arc<dyn Clock>) -> Self {
         Self {
             source,
             profile,
@@ -45,20 +46,20 @@ impl<S: Source> Contract<S> {
         }
     }
 
+    /// The rows.
+    pub(crate) fn source(&self) -> &S {
+        &self.source
+    }
+
+    /// The handle's bindings, to be read or changed by one thread at a time.
+    pub(crate) fn bindings(&self) -> MutexGuard<'_, Bindings> {
+        self.bindings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Pins reads to a sync, or unpins them (`store-contract` §2.2, D15).
     pub(crate) fn view(&self, id: Option<&SyncId>) -> Result<()> {
-        if let Some(id) = id {
-            resolve::require(&self.source.sync_runs()?, id)?;
-        }
-        let mut bindings = self.bindings.lock().unwrap_or_else(PoisonError::into_inner);
-        if bindings.current.is_some() {
-            return Err(Error::new(
-                ErrorKind::FailedPrecondition,
-                "a view cannot be set while a sync is current",
-            ));
-        }
-        bindings.view = id.cloned();
-        Ok(())
+        let runs = self.source.sync_runs()?;
+        lifecycle::view(&runs, &mut self.bindings(), id)
     }
 
     fn resolve_in(
@@ -67,11 +68,7 @@ impl<S: Source> Contract<S> {
         scope: &Scope,
         fallback: Fallback,
     ) -> Result<Option<SyncId>> {
-        let bindings = self
-            .bindings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let bindings = self.bindings().clone();
         let now = Timestamp::from_system_time(self.clock.now());
         resolve::resolve(runs, &bindings, scope, fallback, self.profile, now)
     }
@@ -205,7 +202,7 @@ fn filter_text(filter: &impl std::fmt::Debug) -> String {
     format!("{filter:?}")
 }
 
-fn require_id(kind: &str, id: &str) -> Result<()> {
+pub(crate) fn require_id(kind: &str, id: &str) -> Result<()> {
     if id.is_empty() {
         Err(Error::invalid(format!("{kind} id is empty")))
     } else {
@@ -214,7 +211,7 @@ fn require_id(kind: &str, id: &str) -> Result<()> {
 }
 
 /// A reference with one half empty is a mistake, never a wildcard (D23).
-fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
+pub(crate) fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
     if id.resource_type.is_empty() || id.resource.is_empty() {
         return Err(Error::invalid(format!(
             "{kind} needs a type and an id: type=`{}` id=`{}`",
@@ -224,11 +221,21 @@ fn require_ref(kind: &str, id: &ResourceRef) -> Result<()> {
     Ok(())
 }
 
-fn require_entitlement(id: &EntitlementRef) -> Result<()> {
+pub(crate) fn require_entitlement(id: &EntitlementRef) -> Result<()> {
     require_id("entitlement", &id.id)?;
     id.resource.as_ref().map_or(Ok(()), |resource| {
         require_ref("entitlement resource", resource)
     })
+}
+
+fn check_resource_filter(filter: &ResourceFilter) -> Result<()> {
+    let parent = filter.parent.as_ref();
+    parent.map_or(Ok(()), |parent| require_ref("parent", parent))
+}
+
+fn check_entitlement_filter(filter: &EntitlementFilter) -> Result<()> {
+    let resource = filter.resource.as_ref();
+    resource.map_or(Ok(()), |resource| require_ref("resource", resource))
 }
 
 fn check_grant_filter(filter: &GrantFilter) -> Result<()> {
@@ -248,7 +255,7 @@ fn missing(kind: &str, id: impl std::fmt::Display) -> Error {
     Error::not_found(format!("{kind} not found: id=`{id}`"))
 }
 
-impl<S: Source> Reader for Contract<S> {
+impl<S: Source + ?Sized> Reader for Contract<S> {
     fn metadata(&self) -> Metadata {
         self.source.metadata()
     }
@@ -321,10 +328,7 @@ impl<S: Source> Reader for Contract<S> {
         filter: &ResourceFilter,
         page: &PageRequest,
     ) -> Result<Page<v2::Resource>> {
-        filter
-            .parent
-            .as_ref()
-            .map_or(Ok(()), |parent| require_ref("parent", parent))?;
+        check_resource_filter(filter)?;
         let binding = Binding {
             operation: Operation::Resources,
             filter: &filter_text(filter),
@@ -340,10 +344,7 @@ impl<S: Source> Reader for Contract<S> {
         filter: &EntitlementFilter,
         page: &PageRequest,
     ) -> Result<Page<v2::Entitlement>> {
-        filter
-            .resource
-            .as_ref()
-            .map_or(Ok(()), |resource| require_ref("resource", resource))?;
+        check_entitlement_filter(filter)?;
         let binding = Binding {
             operation: Operation::Entitlements,
             filter: &filter_text(filter),
@@ -372,15 +373,17 @@ impl<S: Source> Reader for Contract<S> {
     fn list_grants_for_entitlements(
         &self,
         scope: &Scope,
-        ids: &[String],
+        entitlements: &[EntitlementRef],
         page: &PageRequest,
     ) -> Result<Page<v2::Grant>> {
+        let mut named = entitlements.iter().filter(|of| !of.id.is_empty());
+        named.try_for_each(require_entitlement)?;
         let binding = Binding {
             operation: Operation::GrantsForEntitlements,
-            filter: &filter_text(&ids),
+            filter: &filter_text(&entitlements),
         };
         let position = match token::decode(binding, &page.token) {
-            // A token of another list of ids starts over (`store-contract` §5.5); one of another kind is refused.
+            // A token of another list starts over (`store-contract` §5.5); one of another kind is refused.
             Err(_) if token::is_of(Operation::GrantsForEntitlements, &page.token) => None,
             decoded => decoded?,
         };
@@ -391,7 +394,12 @@ impl<S: Source> Reader for Contract<S> {
             }
             None => self.point(scope)?,
         };
-        let cursor = BatchCursor::open(snapshot.rows, ids, self.attach(), position.as_ref())?;
+        let cursor = BatchCursor::open(
+            snapshot.rows,
+            entitlements,
+            self.attach(),
+            position.as_ref(),
+        )?;
         fill_page(Box::new(cursor), page.rows(), |last_row| {
             token::encode(binding, &snapshot.sync, last_row)
         })
@@ -446,6 +454,7 @@ impl<S: Source> Reader for Contract<S> {
         scope: &Scope,
         filter: &ResourceFilter,
     ) -> Result<Rows<v2::Resource>> {
+        check_resource_filter(filter)?;
         Ok(rows(self.point(scope)?.rows.resources(filter, None)?))
     }
 
@@ -454,6 +463,7 @@ impl<S: Source> Reader for Contract<S> {
         scope: &Scope,
         filter: &EntitlementFilter,
     ) -> Result<Rows<v2::Entitlement>> {
+        check_entitlement_filter(filter)?;
         Ok(rows(self.point(scope)?.rows.entitlements(filter, None)?))
     }
 
@@ -694,7 +704,7 @@ fn row_number(bytes: &[u8]) -> Result<usize> {
 /// A position is the index of the entitlement (big-endian u32) and the position inside its grants.
 struct BatchCursor {
     rows: Box<dyn SyncSnapshot>,
-    ids: Vec<String>,
+    entitlements: Vec<EntitlementRef>,
     attach: bool,
     index: usize,
     grants: Option<Cursor<GrantRow>>,
@@ -704,19 +714,19 @@ struct BatchCursor {
 impl BatchCursor {
     fn open(
         rows: Box<dyn SyncSnapshot>,
-        ids: &[String],
+        entitlements: &[EntitlementRef],
         attach: bool,
         after: Option<&token::Position>,
     ) -> Result<Self> {
         let mut seen = HashSet::new();
-        let ids = ids
+        let entitlements = entitlements
             .iter()
-            .filter(|id| !id.is_empty() && seen.insert(id.as_str()))
+            .filter(|of| !of.id.is_empty() && seen.insert(*of))
             .cloned()
             .collect();
         let mut cursor = Self {
             rows,
-            ids,
+            entitlements,
             attach,
             index: 0,
             grants: None,
@@ -737,10 +747,10 @@ impl BatchCursor {
 
     /// Opens the grants of the entitlement at `index`; leaves none behind the last.
     fn open_grants(&mut self, after: After<'_>) -> Result<()> {
-        self.grants = match self.ids.get(self.index) {
-            Some(id) => {
+        self.grants = match self.entitlements.get(self.index) {
+            Some(entitlement) => {
                 let filter = GrantFilter {
-                    entitlement: Some(EntitlementRef::bare(id)),
+                    entitlement: Some(entitlement.clone()),
                     ..GrantFilter::default()
                 };
                 Some(self.rows.grants(&filter, self.attach, after)?)
@@ -753,7 +763,7 @@ impl BatchCursor {
 
 impl super::source::RowCursor<v2::Grant> for BatchCursor {
     fn next(&mut self) -> Result<Option<v2::Grant>> {
-        while self.index < self.ids.len() {
+        while self.index < self.entitlements.len() {
             if self.grants.is_none() {
                 self.open_grants(None)?;
             }
@@ -761,7 +771,7 @@ impl super::source::RowCursor<v2::Grant> for BatchCursor {
                 && let Some(row) = grants.next()?
             {
                 let index = u32::try_from(self.index)
-                    .map_err(|_| Error::invalid("too many entitlement ids"))?;
+                    .map_err(|_| Error::invalid("too many entitlements"))?;
                 self.position.clear();
                 self.position.extend(index.to_be_bytes());
                 self.position.extend(grants.position());

@@ -8,7 +8,13 @@ pub const UNFINISHED_MAX_AGE_SECONDS: i64 = 7 * 24 * 3_600;
 
 /// Sync runs as states of one handle: at most one *current* sync is open for writing, at most one is *viewed*.
 ///
-/// Both bindings belong to the handle and are never stored. When a call returns an error the state is as before it.
+/// Both bindings belong to the handle and are never stored. When a call returns an error the state is as before it, save
+/// that a checkpoint whose barrier failed may have stored its token.
+///
+/// # Complexity
+/// Independent of the number of records, but for two calls: ending a sync passes over all records once and sorts what
+/// follows from them, O(G log G) for G grants, in bounded memory; deleting one is a range delete in a v3 file, O(rows) in a v1
+/// file. Calls that write wait for the write that is running; all of them wait for the end of a sync.
 pub trait Lifecycle: Send + Sync {
     /// Starts a sync and makes it current. With one of the same type current and unfinished, returns that; with one of
     /// another type, `FailedPrecondition`. `parent` is recorded unchecked; a type that allows none refuses one (§2.2).

@@ -4,8 +4,12 @@
 //! sees is the same whatever the engine, except identity (structural in v3 files, by external id in v1 files), the
 //! projection of `store-contract` §1.8, and the order of rows.
 
+pub mod cancel;
 pub(crate) mod contract;
 pub mod filter;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod ids;
 pub mod lifecycle;
 pub mod model;
 pub mod page;
@@ -13,11 +17,14 @@ pub(crate) mod pebble;
 pub mod reader;
 pub(crate) mod source;
 pub mod types;
+pub(crate) mod v1;
 pub mod writer;
 
+pub use cancel::CancelFlag;
 pub use filter::{EntitlementFilter, Fallback, GrantFilter, ResourceFilter, Scope};
 pub use lifecycle::Lifecycle;
 pub use page::{Page, PageRequest};
+pub use pebble::{EachRow, PebbleOptions, PebbleStore};
 pub use reader::Reader;
 pub use writer::Writer;
 

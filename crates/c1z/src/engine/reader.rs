@@ -177,12 +177,13 @@ pub trait Reader: Send + Sync + fmt::Debug {
         page: &PageRequest,
     ) -> Result<Page<GrantRow>>;
 
-    /// Grants of several entitlements: in the order of the first occurrence of each id, then by principal. Unknown and
-    /// empty ids are skipped. A token made for another list of ids starts over. Fallback `Point`.
+    /// Grants of several entitlements: in the order of the first occurrence of each, then as the list of one gives them.
+    /// Unknown and empty ids are skipped; a bare id that names several is `Ambiguous`. A token made for another list of
+    /// entitlements starts over. Fallback `Point`.
     fn list_grants_for_entitlements(
         &self,
         scope: &Scope,
-        ids: &[String],
+        entitlements: &[EntitlementRef],
         page: &PageRequest,
     ) -> Result<Page<v2::Grant>>;
 

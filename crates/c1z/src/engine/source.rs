@@ -4,6 +4,7 @@
 //! Resolution, paging, tokens, batch lookups and the shape of statistics are not its business.
 
 use std::fmt;
+use std::sync::Arc;
 
 use c1z_proto::connector::v2;
 
@@ -36,7 +37,7 @@ pub(crate) trait Source: Send + Sync + fmt::Debug {
     fn metadata(&self) -> Metadata;
 
     /// All runs in creation order, with recorded statistics.
-    fn sync_runs(&self) -> Result<Vec<SyncRun>>;
+    fn sync_runs(&self) -> Result<Arc<[SyncRun]>>;
 
     /// A snapshot of one sync, which the caller has found among the runs.
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>>;

@@ -160,6 +160,21 @@ impl Timestamp {
         }
     }
 
+    /// The instant a nanosecond later, saturating at the end of time.
+    #[must_use]
+    pub fn next_nanosecond(self) -> Self {
+        match self.nanos {
+            0..999_999_999 => Self {
+                nanos: self.nanos + 1,
+                ..self
+            },
+            _ => Self {
+                seconds: self.seconds.saturating_add(1),
+                nanos: 0,
+            },
+        }
+    }
+
     /// Calendar date and time of day in UTC: year, month, day, hour, minute, second.
     ///
     /// The proleptic Gregorian calendar, counted in 400-year eras from 1 March so that the leap day ends a year.

@@ -19,7 +19,17 @@ pub const SESSION_BUDGET_BYTES: usize = 4_132_864;
 /// in one call means the last. Each call stamps its records with one instant of the store's clock (§3).
 ///
 /// # Complexity
-/// O(records × log records) per call; nothing depends on what the store already holds, except where said.
+/// With n records in the call, point reads (R) of what is stored, and G grants stored, beside what an engine reads to keep
+/// its indexes true (at most one R per resource or grant):
+///
+/// | call | cost |
+/// |---|---|
+/// | puts of resource types, resources, entitlements, grants | O(n log n), no R; one R for each grant with a `GrantExpandable` |
+/// | puts if newer, expanded grants | O(n log n), one R per distinct record |
+/// | deletes by structure | one R each; an entitlement without its resource costs a lookup by id |
+/// | deletes of grants by id | one R per reading of the id; O(G) once per call if some id cannot be read as structure |
+/// | assets | O(bytes), at most twice in memory |
+/// | session entries | O(n); clearing a prefix is one range delete |
 pub trait Writer: Send + Sync {
     /// Writes resource types; `id` is required.
     fn put_resource_types(&self, records: &[v2::ResourceType]) -> Result<()>;
@@ -51,8 +61,13 @@ pub trait Writer: Send + Sync {
     fn put_grants_if_newer(&self, records: &[v2::Grant]) -> Result<()>;
 
     /// Deletes a grant by external id. Missing is no error; an empty id is `InvalidArgument`; one that names several
-    /// is `Ambiguous`. Engines keyed by structure may have to scan: O(grants) for ids that are not built from structure.
+    /// is `Ambiguous`. Engines keyed by structure may have to scan: O(G) for ids that are not built from structure. Of several
+    /// such ids delete all in one call of [`Writer::delete_grants_by_ids`].
     fn delete_grant(&self, id: &str) -> Result<()>;
+
+    /// Deletes grants by external id, as [`Writer::delete_grant`] does one, and returns how many there were. One id that is
+    /// refused fails the whole call. A scan that an id needs serves all ids of the call.
+    fn delete_grants_by_ids(&self, ids: &[String]) -> Result<u64>;
 
     /// Deletes grants by structure and returns how many there were; missing ones are skipped.
     fn delete_grants_by_keys(&self, keys: &[GrantKey]) -> Result<u64>;

@@ -21,6 +21,7 @@ mod manifest;
 mod open;
 mod payload;
 mod publish;
+mod salvage;
 mod source;
 mod tar;
 mod v1;
@@ -38,6 +39,7 @@ pub use manifest::{EngineName, Manifest, PayloadEncoding};
 pub use open::{EnvelopeFile, OpenOptions, V3File};
 pub use payload::{PayloadFs, PayloadOptions, VerifiedPayload};
 pub use publish::{Existing, publish};
+pub use salvage::{Salvaged, SalvagedFile, salvage};
 pub use v1::{V1Database, V1Decoded, V1File, write_v1};
 pub use write::{
     EntryContent, LEVEL_DEFAULT, NewEntry, Splice, WriteOptions, WriteSummary, write_v3,

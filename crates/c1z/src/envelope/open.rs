@@ -257,7 +257,7 @@ fn read_index(
     Ok((footer, index))
 }
 
-fn read_footer(source: &Source, payload: &Range<u64>) -> Result<Footer> {
+pub(super) fn read_footer(source: &Source, payload: &Range<u64>) -> Result<Footer> {
     let footer_len = FOOTER_LEN as u64;
     let at = payload
         .end

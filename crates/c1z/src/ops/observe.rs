@@ -1,5 +1,8 @@
 //! Watching an operation while it runs, and stopping it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::RecordKind;
 use crate::Result;
 
 /// What an operation is at.
@@ -8,12 +11,22 @@ use crate::Result;
 pub enum Step {
     /// Rows are read and handed to the writer.
     Rows,
+    /// Records of this kind are read and handed to the writer.
+    Records(RecordKind),
     /// Rows that came in no order are sorted and written.
     Sort,
     /// Indexes and digests are written.
     Indexes,
     /// The finished database is packed into its envelope.
     Pack,
+    /// Files are read to their end and checked; rows are entries of tables.
+    Files,
+    /// Records and indexes are checked against each other.
+    Agreement,
+    /// Indexes that disagree with the records are compared with them row by row.
+    Compare,
+    /// What can be read of a damaged file is gathered.
+    Salvage,
 }
 
 /// How far an operation got.
@@ -47,6 +60,46 @@ impl Observer for NoObserver {
 
 /// Rows between two calls of an observer.
 const INTERVAL: u64 = 4096;
+
+/// Counts the rows of one step over several threads and tells an observer now and then.
+pub(crate) struct SharedMeter<'a> {
+    observer: &'a dyn Observer,
+    step: Step,
+    rows: AtomicU64,
+}
+
+impl<'a> SharedMeter<'a> {
+    /// Begins a step.
+    pub(crate) fn start(observer: &'a dyn Observer, step: Step) -> Result<Self> {
+        let rows = AtomicU64::new(0);
+        let meter = Self {
+            observer,
+            step,
+            rows,
+        };
+        meter.tell(0)?;
+        Ok(meter)
+    }
+
+    /// One more row is done; `count` is the caller's own, which starts at 0.
+    #[inline]
+    pub(crate) fn row(&self, count: &mut u64) -> Result<()> {
+        *count += 1;
+        if (*count).is_multiple_of(INTERVAL) {
+            let before = self.rows.fetch_add(INTERVAL, Ordering::Relaxed);
+            self.tell(before + INTERVAL)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, rows: u64) -> Result<()> {
+        self.observer.advanced(&Progress {
+            step: self.step,
+            rows,
+            rows_total: None,
+        })
+    }
+}
 
 /// Counts the rows of one step and tells an observer now and then.
 pub(crate) struct Meter<'a> {

@@ -1,9 +1,11 @@
 //! Records on their way from one file to another, with bytes that nobody decodes.
 
+use c1z_proto::storage::v3::{EntitlementRecord, ResourceRecord, ResourceTypeRecord};
+
 use crate::Result;
 use crate::engine::types::Timestamp;
 use crate::keyspace::Family;
-use crate::record;
+use crate::record::{self, AssetView, GrantView, message};
 
 /// The kinds of records that a sync holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +76,27 @@ impl<'a> StoredRecord<'a> {
     pub fn of_row(key: &'a [u8], value: &'a [u8]) -> Option<Self> {
         let kind = RecordKind::of(Family::of(key)?)?;
         Some(Self { kind, key, value })
+    }
+
+    /// Decodes the record strictly, and forgets it.
+    ///
+    /// # Errors
+    /// Data loss for bytes that are no record of this kind.
+    pub fn decode(&self) -> Result<()> {
+        let value = self.value;
+        match self.kind {
+            RecordKind::ResourceType => {
+                message::decode::<ResourceTypeRecord>("resource type record", value).map(drop)
+            }
+            RecordKind::Resource => {
+                message::decode::<ResourceRecord>("resource record", value).map(drop)
+            }
+            RecordKind::Entitlement => {
+                message::decode::<EntitlementRecord>("entitlement record", value).map(drop)
+            }
+            RecordKind::Grant => GrantView::parse(value).map(drop),
+            RecordKind::Asset => AssetView::parse(value).map(drop),
+        }
     }
 
     /// When the record was written, by a scan for that one field.

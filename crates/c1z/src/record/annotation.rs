@@ -33,6 +33,11 @@ pub fn type_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
+/// Whether an annotation is one that may be lifted.
+pub(crate) fn is_expandable(annotation: &Any) -> bool {
+    type_name(&annotation.type_url) == EXPANDABLE
+}
+
 /// What is lifted out of a list of annotations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Lifted {
@@ -47,7 +52,7 @@ pub(crate) struct Lifted {
 pub(crate) fn lift(annotations: &[Any], profile: Profile) -> Lifted {
     let mut lifted = Lifted::default();
     for (i, annotation) in annotations.iter().enumerate() {
-        if type_name(&annotation.type_url) != EXPANDABLE {
+        if !is_expandable(annotation) {
             continue;
         }
         let Ok(found) = message::decode::<GrantExpandable>("annotation", &annotation.value) else {

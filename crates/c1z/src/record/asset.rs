@@ -1,6 +1,8 @@
 //! Assets: small files such as icons. A value may be large, so it is borrowed and written without a
 //! message in between.
 
+use std::ops::Range;
+
 use super::timestamp::{self, Stored};
 use super::wire::{self, Fields, Value};
 use crate::engine::types::Timestamp;
@@ -57,6 +59,21 @@ impl<'a> AssetView<'a> {
             timestamp::put(moment, out, 5);
         }
     }
+}
+
+/// Where the data of a stored asset stand in its record: what [`AssetView::data`] borrows.
+///
+/// # Errors
+/// Bytes that are not a message.
+pub(crate) fn data_range(record: &[u8]) -> Result<Range<usize>> {
+    let mut range = 0..0;
+    let mut fields = Fields::new(record);
+    while let Some(field) = fields.next_field()? {
+        if let (4, Value::Bytes(bytes)) = (field.number, field.value) {
+            range = fields.position() - bytes.len()..fields.position();
+        }
+    }
+    Ok(range)
 }
 
 /// Appends the key of the asset `id`.

@@ -58,6 +58,22 @@ pub fn count(stats: &mut SyncStats, key: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// As [`count`], and a resource type that has a row counts its resources from zero on (`store-contract`
+/// §7). Go's Pebble engine leaves out types without resources.
+///
+/// # Errors
+/// Those of [`count`].
+pub fn count_with_types(stats: &mut SyncStats, key: &[u8]) -> Result<()> {
+    count(stats, key)?;
+    if Family::of(key) == Some(Family::ResourceType)
+        && let Key::ResourceType(id) = Key::parse(key)?
+    {
+        let of_type = wire::text(&id)?.to_owned();
+        stats.resources_by_resource_type.entry(of_type).or_default();
+    }
+    Ok(())
+}
+
 /// Reads the value of the stats row: the sync it is for, and the statistics.
 ///
 /// # Errors

@@ -63,6 +63,11 @@ impl<'a> Fields<'a> {
         self.scan_field(rest)
     }
 
+    /// Where the walk stands: behind the field that came last, so behind the bytes of one that has bytes.
+    pub(crate) const fn position(&self) -> usize {
+        self.position
+    }
+
     #[inline(never)]
     fn scan_field(&mut self, rest: &'a [u8]) -> Result<Option<Field<'a>>> {
         let Some(field) = scan::fields(rest).next() else {

@@ -8,7 +8,7 @@ use shingle::{Error, Result};
 use super::catalog::{Definition, ObjectKind, Schema, SchemaObject};
 use super::header::FileHeader;
 use super::index::Index;
-use super::pager::{PageNo, Pager};
+use super::pager::{PageCounters, PageNo, Pager};
 use super::table::Table;
 
 /// Settings of a reader.
@@ -75,6 +75,13 @@ impl Database {
     /// Number of pages.
     pub fn page_count(&self) -> u32 {
         self.pager.as_deref().map_or(0, Pager::page_count)
+    }
+
+    /// What reading cost so far, by all clones of this handle.
+    pub fn counters(&self) -> PageCounters {
+        self.pager
+            .as_deref()
+            .map_or_else(PageCounters::default, Pager::counters)
     }
 
     /// Tables, indexes, views and triggers.

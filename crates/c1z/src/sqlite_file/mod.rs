@@ -36,6 +36,7 @@ pub use ddl::{
 };
 pub use header::FileHeader;
 pub use index::{Index, IndexEntry, IndexRows};
+pub use pager::PageCounters;
 pub use record::ValueReader;
 pub use table::{Lookup, Row, Rows, Table};
 pub use value::Value;

@@ -6,6 +6,7 @@
 //! not throw out the interior pages that seeks need.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use shingle::vfs::ReadFile;
@@ -51,6 +52,17 @@ pub(super) struct Pager {
     page_count: u32,
     sizes: LocalSizes,
     slots: Box<[Slot]>,
+    asked: AtomicU64,
+    read: AtomicU64,
+}
+
+/// What reading cost so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageCounters {
+    /// Pages that were asked for, in the cache or not.
+    pub asked: u64,
+    /// Pages that were read from the file.
+    pub read: u64,
 }
 
 /// One place of the cache.
@@ -74,6 +86,8 @@ impl Pager {
             header,
             page_count,
             slots: (0..slots).map(|_| Mutex::new(None)).collect(),
+            asked: AtomicU64::new(0),
+            read: AtomicU64::new(0),
         })
     }
 
@@ -104,6 +118,7 @@ impl Pager {
     /// The page `no`, from the cache or from the file. The caller has checked `no`
     /// ([`Pager::check`]).
     pub(super) fn page(&self, no: PageNo, caching: Caching) -> Result<PageBytes> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let slot = self.slots.get(no.0 as usize % self.slots.len());
         let Some(slot) = slot else {
             return self.read(no);
@@ -123,7 +138,16 @@ impl Pager {
         Ok(bytes)
     }
 
+    /// What reading cost so far.
+    pub(super) fn counters(&self) -> PageCounters {
+        PageCounters {
+            asked: self.asked.load(Ordering::Relaxed),
+            read: self.read.load(Ordering::Relaxed),
+        }
+    }
+
     fn read(&self, no: PageNo) -> Result<PageBytes> {
+        self.read.fetch_add(1, Ordering::Relaxed);
         let page_size = self.header.page_size;
         let mut page: PageBytes = std::iter::repeat_n(0, page_size as usize).collect();
         if let Some(bytes) = Arc::get_mut(&mut page) {

@@ -208,6 +208,13 @@ impl Row {
         self.record.stream(&self.pager, i)
     }
 
+    /// Where the row's payload is in the file, bytes.
+    pub fn offset(&self) -> u64 {
+        let (page, at) = self.place();
+        let page_size = self.pager.header().page_size;
+        page.offset(page_size).saturating_add(at as u64)
+    }
+
     /// Where the row is: its page, and the offset of its payload on it.
     pub(super) fn place(&self) -> (PageNo, usize) {
         self.record.place()

@@ -1,4 +1,6 @@
-//! What all engines but the model share about syncs: which sync a read is about, and page tokens.
+//! What all engines but the model share about syncs: their life, which one a read is about, page tokens, stamps.
 
+pub(crate) mod lifecycle;
 pub(crate) mod resolve;
+pub(crate) mod stamps;
 pub(crate) mod token;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use c1z::engine::{Profile, Reader};
+use c1z::v1_tables::Zone;
 use c1z::{OpenOptions, Store};
 use testkit::check::{CheckOptions, CheckReport, Deviation, Order, check_reader};
 use testkit::clock::ManualClock;
@@ -18,6 +19,8 @@ pub(crate) fn open_as(path: &Path, profile: Profile, dump: &Dump) -> c1z::Result
         &OpenOptions {
             clock,
             profile,
+            // Where the files were written and read (`testdata/golden/README.md`).
+            zone: Zone::utc(),
             ..OpenOptions::default()
         },
     )
@@ -41,11 +44,31 @@ impl Comparison {
         profile: Profile,
         deviations: Vec<Deviation>,
     ) {
-        let options = CheckOptions {
-            order: Order::AsGo,
-            deviations,
+        // Go's SQLite engine lists the grants for a type by row number, ours by the index that has the type.
+        let order = if profile == Profile::GoSqlite {
+            Order::Primary
+        } else {
+            Order::AsGo
         };
-        let report: CheckReport = check_reader(reader, dump, profile, &options);
+        self.add_with(
+            label,
+            reader,
+            dump,
+            profile,
+            &CheckOptions { order, deviations },
+        );
+    }
+
+    /// The same, in an order that the caller knows.
+    pub(crate) fn add_with(
+        &mut self,
+        label: &str,
+        reader: &dyn Reader,
+        dump: &Dump,
+        profile: Profile,
+        options: &CheckOptions,
+    ) {
+        let report: CheckReport = check_reader(reader, dump, profile, options);
         report.fill(&mut self.table, label);
         if !report.is_clean() {
             let differences = report.render(8);

@@ -8,7 +8,7 @@ use c1z::engine::types::SyncType;
 use c1z::engine::writer::ASSET_LEN_MAX;
 use c1z::engine::{PageRequest, Scope};
 
-use crate::harness::{Bench, on_all, refused};
+use crate::harness::{Bench, on_all, on_many, refused};
 
 fn put(bench: &Bench, id: &str, of: &str, mut data: &[u8]) -> c1z::Result<()> {
     bench.engine().put_asset(id, of, &mut data)
@@ -126,7 +126,7 @@ fn a_source_that_fails_stores_nothing() {
 
 #[test]
 fn assets_are_read_from_the_resolved_sync() {
-    on_all(|bench| {
+    on_many(|bench| {
         let old = bench.start(&SyncType::Full);
         put(bench, "a", "old", b"x").unwrap();
         bench.engine().end_sync().unwrap();

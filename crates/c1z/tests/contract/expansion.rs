@@ -104,7 +104,7 @@ fn the_profile_decides_whether_it_is_put_back() {
             let streamed: Vec<GrantRow> = stream.collect::<Result<_, _>>().unwrap();
             let batch = engine.list_grants_for_entitlements(
                 &scope,
-                &["e".to_owned()],
+                &[c1z::engine::types::EntitlementRef::bare("e")],
                 &PageRequest::default(),
             );
             let key = c1z::engine::types::GrantKey {

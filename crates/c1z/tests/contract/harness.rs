@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use buffa::{Message, MessageField};
-use c1z::engine::model::ids::Ksuids;
+use c1z::engine::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::page::collect_pages;
 use c1z::engine::types::{EntitlementRef, ResourceRef, SyncId, SyncType, Timestamp};
-use c1z::engine::{GrantFilter, Identity, Profile, Scope, StorageEngine};
+use c1z::engine::{
+    GrantFilter, Identity, PebbleOptions, PebbleStore, Profile, Scope, StorageEngine,
+};
 use c1z::{ErrorKind, Result};
 use c1z_proto::connector::v2;
 use c1z_proto::google::protobuf::Any;
@@ -22,6 +24,11 @@ pub(crate) trait Candidate {
 
     /// What makes a record the same record in it.
     fn identity(&self) -> Identity;
+
+    /// Whether a store holds one sync, as a v3 file does.
+    fn one_sync(&self) -> bool {
+        false
+    }
 
     /// An empty store that may be written.
     fn open(&self, clock: Arc<ManualClock>, profile: Profile) -> Box<dyn Store>;
@@ -38,30 +45,42 @@ pub(crate) trait Store {
 
 /// All engines that the contract is held against.
 pub(crate) fn candidates() -> Vec<Box<dyn Candidate>> {
+    let model = |identity, one_sync| Box::new(ModelCandidate { identity, one_sync });
     vec![
-        Box::new(ModelCandidate(Identity::Structural)),
-        Box::new(ModelCandidate(Identity::External)),
+        model(Identity::Structural, false),
+        model(Identity::External, false),
+        model(Identity::Structural, true),
+        Box::new(PebbleCandidate),
     ]
 }
 
-struct ModelCandidate(Identity);
+struct ModelCandidate {
+    identity: Identity,
+    one_sync: bool,
+}
 
 impl Candidate for ModelCandidate {
     fn name(&self) -> String {
-        format!("model by {:?} identity", self.0)
+        let syncs = if self.one_sync { "one sync" } else { "syncs" };
+        format!("model of {syncs} by {:?} identity", self.identity)
     }
 
     fn identity(&self) -> Identity {
-        self.0
+        self.identity
+    }
+
+    fn one_sync(&self) -> bool {
+        self.one_sync
     }
 
     fn open(&self, clock: Arc<ManualClock>, profile: Profile) -> Box<dyn Store> {
         Box::new(Model::new(ModelOptions {
-            identity: self.0,
+            identity: self.identity,
             profile,
             clock,
             ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(1)))),
             rows_max: 100_000,
+            one_sync: self.one_sync,
         }))
     }
 }
@@ -76,6 +95,43 @@ impl Store for Model {
     }
 }
 
+/// The Pebble engine over a store in memory.
+struct PebbleCandidate;
+
+impl Candidate for PebbleCandidate {
+    fn name(&self) -> String {
+        "pebble in memory".to_owned()
+    }
+
+    fn identity(&self) -> Identity {
+        PebbleStore::IDENTITY
+    }
+
+    fn one_sync(&self) -> bool {
+        true
+    }
+
+    fn open(&self, clock: Arc<ManualClock>, profile: Profile) -> Box<dyn Store> {
+        let options = PebbleOptions {
+            profile,
+            clock,
+            ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(1)))),
+            ..PebbleOptions::default()
+        };
+        Box::new(PebbleStore::in_memory(options).expect("an empty store"))
+    }
+}
+
+impl Store for PebbleStore {
+    fn engine(&self) -> &dyn StorageEngine {
+        PebbleStore::engine(self)
+    }
+
+    fn reopen(self: Box<Self>, read_only: bool) -> Box<dyn Store> {
+        Box::new(PebbleStore::reopen(*self, read_only).expect("a store that was open"))
+    }
+}
+
 /// When the tests' clocks start.
 pub(crate) const START: Timestamp = Timestamp {
     seconds: 1_800_000_000,
@@ -85,6 +141,7 @@ pub(crate) const START: Timestamp = Timestamp {
 /// An open store, its clock, and what it is.
 pub(crate) struct Bench {
     pub identity: Identity,
+    pub one_sync: bool,
     pub clock: Arc<ManualClock>,
     store: Option<Box<dyn Store>>,
 }
@@ -94,6 +151,7 @@ impl Bench {
         let clock = Arc::new(ManualClock::at(START));
         Self {
             identity: candidate.identity(),
+            one_sync: candidate.one_sync(),
             store: Some(candidate.open(clock.clone(), profile)),
             clock,
         }
@@ -147,9 +205,30 @@ pub(crate) fn on_all(test: impl Fn(&mut Bench)) {
 
 /// Runs a test on every engine.
 pub(crate) fn on_all_as(profile: Profile, test: impl Fn(&mut Bench)) {
+    on(profile, |_| true, test);
+}
+
+/// Runs a test on every engine that holds many syncs, with our own profile.
+pub(crate) fn on_many(test: impl Fn(&mut Bench)) {
+    on_many_as(Profile::Ours, test);
+}
+
+/// Runs a test on every engine that holds many syncs.
+pub(crate) fn on_many_as(profile: Profile, test: impl Fn(&mut Bench)) {
+    on(profile, |candidate| !candidate.one_sync(), test);
+}
+
+/// Runs a test on every engine that holds one sync, as a v3 file does.
+pub(crate) fn on_one_as(profile: Profile, test: impl Fn(&mut Bench)) {
+    on(profile, |candidate| candidate.one_sync(), test);
+}
+
+fn on(profile: Profile, which: impl Fn(&dyn Candidate) -> bool, test: impl Fn(&mut Bench)) {
     for candidate in candidates() {
-        println!("engine: {}", candidate.name());
-        test(&mut Bench::new(candidate.as_ref(), profile));
+        if which(candidate.as_ref()) {
+            println!("engine: {}", candidate.name());
+            test(&mut Bench::new(candidate.as_ref(), profile));
+        }
     }
 }
 

@@ -135,8 +135,23 @@ fn one_entitlement_id_on_two_resources() {
             engine.get_entitlement(&Scope::Default, &id)
         };
         let ids = ["shared".to_owned()];
-        let batch =
-            engine.list_grants_for_entitlements(&Scope::Default, &ids, &PageRequest::default());
+        let batch = |of: &[EntitlementRef]| {
+            engine.list_grants_for_entitlements(&Scope::Default, of, &PageRequest::default())
+        };
+        let on_both = [&a, &b].map(|on| EntitlementRef {
+            id: "shared".to_owned(),
+            resource: Some(on.clone()),
+        });
+        assert_eq!(batch(&on_both).unwrap().rows.len(), 2);
+        let first = batch(&on_both[..1]).unwrap().rows;
+        assert_eq!(first.len(), 1);
+        assert_eq!(first[0].id, "shared:user:u");
+        let half = EntitlementRef {
+            id: "shared".to_owned(),
+            resource: Some(at("group", "")),
+        };
+        assert_eq!(refused(batch(&[half])), ErrorKind::InvalidArgument);
+        let batch = batch(&[EntitlementRef::bare("shared")]);
         // A resource narrows the grants whatever the identity.
         assert_eq!(
             bench.grant_ids(&of_entitlement(&both[0])),
@@ -169,9 +184,9 @@ fn an_unknown_entitlement_has_no_grants() {
         bench.start(&SyncType::Full);
         let engine = bench.engine();
         assert_eq!(list(bench, &bare("unknown")).unwrap(), 0);
-        let ids = ["unknown".to_owned(), String::new()];
+        let unknown = ["unknown", ""].map(EntitlementRef::bare);
         let batch =
-            engine.list_grants_for_entitlements(&Scope::Default, &ids, &PageRequest::default());
+            engine.list_grants_for_entitlements(&Scope::Default, &unknown, &PageRequest::default());
         assert_eq!(batch.unwrap().rows, []);
         // Grants of an entitlement that is not stored are found by its id, if that begins with its resource.
         let of = entitlement(&at("group", "g"), "group:g:member");

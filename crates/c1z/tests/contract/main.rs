@@ -18,6 +18,7 @@ mod generated;
 mod harness;
 mod identity;
 mod lifecycle;
+mod one_sync;
 mod paging;
 mod resolution;
 mod sessions;

@@ -1,11 +1,13 @@
 //! Pages and their tokens (`store-contract` §1.0, §5.5, D17).
 
 use c1z::ErrorKind;
-use c1z::engine::types::{SyncId, SyncType};
+use c1z::engine::types::{EntitlementRef, SyncId, SyncType};
 use c1z::engine::{GrantFilter, PageRequest, ResourceFilter, Scope};
 use c1z_proto::connector::v2;
 
-use crate::harness::{Bench, at, entitlement, grant, on_all, refused, resource, resource_type};
+use crate::harness::{
+    Bench, at, entitlement, grant, on_all, on_many, refused, resource, resource_type,
+};
 
 fn types(bench: &Bench, page: &PageRequest) -> c1z::Result<c1z::engine::Page<v2::ResourceType>> {
     bench.engine().list_resource_types(&Scope::Default, page)
@@ -98,7 +100,7 @@ fn a_token_outlives_its_row_the_handle_and_writes_elsewhere() {
 /// D17.
 #[test]
 fn a_token_is_bound_to_operation_sync_and_filter() {
-    on_all(|bench| {
+    on_many(|bench| {
         let other = bench.finished(&SyncType::Full, "a");
         bench.start(&SyncType::Full);
         put_types(bench, &["a", "b", "c"]);
@@ -154,7 +156,7 @@ fn a_token_is_bound_to_operation_sync_and_filter() {
 
 #[test]
 fn pages_stick_to_the_sync_of_the_first() {
-    on_all(|bench| {
+    on_many(|bench| {
         bench.start(&SyncType::Full);
         put_types(bench, &["a", "b", "c"]);
         bench.engine().end_sync().unwrap();
@@ -183,7 +185,7 @@ fn pages_of_a_deleted_sync_are_not_found() {
 
 #[test]
 fn runs_are_paged_over_deletions() {
-    on_all(|bench| {
+    on_many(|bench| {
         let runs: Vec<SyncId> = (0..5)
             .map(|_| bench.finished(&SyncType::Full, "a"))
             .collect();
@@ -212,8 +214,9 @@ fn batches_follow_the_request() {
             }
         }
         engine.put_grants(&grants).unwrap();
-        let ids = ["c", "nobody", "a", "c"].map(|group| format!("group:{group}:member"));
-        let list = |ids: &[String], page: &PageRequest| {
+        let ids = ["c", "nobody", "a", "c"]
+            .map(|group| EntitlementRef::bare(format!("group:{group}:member")));
+        let list = |ids: &[EntitlementRef], page: &PageRequest| {
             engine.list_grants_for_entitlements(&Scope::Default, ids, page)
         };
         let whole = list(&ids, &PageRequest::default()).unwrap();

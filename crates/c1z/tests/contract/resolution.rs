@@ -9,7 +9,7 @@ use c1z::engine::{
 };
 use c1z::{ErrorKind, Result};
 
-use crate::harness::{Bench, at, on_all, on_all_as, refused, resource_type};
+use crate::harness::{Bench, at, on_all, on_all_as, on_many, on_many_as, refused, resource_type};
 
 const ABANDONED: Duration = Duration::from_hours(8 * 24);
 
@@ -28,7 +28,7 @@ fn resolved(bench: &Bench, fallback: Fallback) -> Result<Option<SyncId>> {
 
 #[test]
 fn explicit_beats_current_beats_view_beats_fallback() {
-    on_all(|bench| {
+    on_many(|bench| {
         let a = bench.finished(&SyncType::Full, "a");
         let b = bench.finished(&SyncType::Full, "b");
         let c = bench.finished(&SyncType::Full, "c");
@@ -51,7 +51,7 @@ fn explicit_beats_current_beats_view_beats_fallback() {
 
 #[test]
 fn lists_prefer_a_full_sync_and_points_the_newest() {
-    on_all(|bench| {
+    on_many(|bench| {
         let old = bench.start(&SyncType::Full);
         bench.clock.advance(ABANDONED);
         bench.reopen(false);
@@ -101,7 +101,7 @@ fn the_go_profiles_do_not_see_abandoned_syncs() {
 
 #[test]
 fn the_pebble_profile_lists_what_it_points_at() {
-    on_all_as(Profile::GoPebble, |bench| {
+    on_many_as(Profile::GoPebble, |bench| {
         bench.finished(&SyncType::Full, "full");
         let partial = bench.finished(&SyncType::Partial, "partial");
         for fallback in [Fallback::List, Fallback::Point] {
@@ -112,7 +112,7 @@ fn the_pebble_profile_lists_what_it_points_at() {
 
 #[test]
 fn ties_of_time_go_to_the_greater_id() {
-    on_all(|bench| {
+    on_many(|bench| {
         let mut ids = Vec::new();
         for _ in 0..4 {
             // Each handle trusts the clock afresh, so all four start and end at the same two instants.
@@ -227,7 +227,7 @@ fn lists() -> Vec<(&'static str, Read)> {
                 .map(drop)
         }),
         ("list_grants_for_entitlements", |engine, scope| {
-            let ids = ["e".to_owned()];
+            let ids = [EntitlementRef::bare("e")];
             engine
                 .list_grants_for_entitlements(scope, &ids, &PageRequest::default())
                 .map(drop)

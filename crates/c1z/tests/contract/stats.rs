@@ -3,7 +3,9 @@
 use c1z::ErrorKind;
 use c1z::engine::types::{SyncId, SyncType};
 
-use crate::harness::{Bench, at, entitlement, grant, on_all, refused, resource, resource_type};
+use crate::harness::{
+    Bench, at, entitlement, grant, on_all, on_many, refused, resource, resource_type,
+};
 
 const TOKEN: &str = r#"{"step_durations_ms":{"list-grants":5},"connector_call_stats":{"list":{"count":3,
     "total_ms":9,"max_ms":4,"errors":1,"timeouts":2}},"session_store_stats":{"get":{"count":1}}}"#;
@@ -106,7 +108,7 @@ fn reserved_keys_win_in_the_legacy_map() {
 
 #[test]
 fn the_sync_is_the_latest_finished_of_the_type_or_the_named_one() {
-    on_all(|bench| {
+    on_many(|bench| {
         let engine = bench.engine();
         assert_eq!(refused(engine.stats(None, None)), ErrorKind::NotFound);
         let full = bench.finished(&SyncType::Full, "a");

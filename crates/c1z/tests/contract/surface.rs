@@ -11,12 +11,13 @@ const TRAITS: [&str; 3] = [
     include_str!("../../src/engine/lifecycle.rs"),
 ];
 
-const TESTS: [&str; 11] = [
+const TESTS: [&str; 12] = [
     include_str!("assets.rs"),
     include_str!("expansion.rs"),
     include_str!("generated.rs"),
     include_str!("identity.rs"),
     include_str!("lifecycle.rs"),
+    include_str!("one_sync.rs"),
     include_str!("paging.rs"),
     include_str!("resolution.rs"),
     include_str!("sessions.rs"),

@@ -11,8 +11,8 @@ use c1z_proto::connector::v2;
 use shingle::vfs::Clock as _;
 
 use crate::harness::{
-    Bench, at, entitlement, grant, id_of, named, of_entitlement, on_all, refused, resource,
-    resource_type,
+    Bench, at, entitlement, grant, id_of, named, of_entitlement, on_all, on_many, refused,
+    resource, resource_type,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,6 +52,7 @@ fn nothing_to_write_succeeds_before_any_check() {
         engine.put_entitlements_if_newer(&[]).unwrap();
         engine.put_grants_if_newer(&[]).unwrap();
         assert_eq!(engine.delete_grants_by_keys(&[]).unwrap(), 0);
+        assert_eq!(engine.delete_grants_by_ids(&[]).unwrap(), 0);
         assert!(!engine.is_dirty());
     });
 }
@@ -229,6 +230,36 @@ fn if_newer_replaces_what_is_older() {
     });
 }
 
+/// An equal stamp keeps the stored row (bug class 49); one nanosecond more replaces it.
+#[test]
+fn if_newer_leaves_what_is_as_new() {
+    on_all(|bench| {
+        let sync = bench.start(&SyncType::Full);
+        let of = entitlement(&at("group", "g"), "e");
+        let record = named(grant(&of, &at("user", "u")), "grant");
+        let records = std::slice::from_ref(&record);
+        bench.engine().put_grants(records).unwrap();
+        let stored = discovered(bench)[0].unwrap();
+        let other = [v2::Grant {
+            sources: MessageField::some(v2::GrantSources::default()),
+            ..record.clone()
+        }];
+        for (at, replaced) in [(stored, false), (stored.next_nanosecond(), true)] {
+            // A new handle, whose first stamp is what the clock says.
+            bench.clock.set(at);
+            bench.reopen(false);
+            let engine = bench.engine();
+            engine.set_current_sync(&sync).unwrap();
+            engine.put_grants_if_newer(&other).unwrap();
+            assert_eq!(engine.is_dirty(), replaced);
+            assert_eq!(
+                discovered(bench),
+                [Some(if replaced { at } else { stored })]
+            );
+        }
+    });
+}
+
 #[test]
 fn if_newer_leaves_what_comes_from_the_future() {
     on_all(|bench| {
@@ -302,7 +333,7 @@ fn references_need_not_exist() {
 /// One id in two syncs, and in two kinds, names unrelated records.
 #[test]
 fn syncs_and_kinds_are_independent() {
-    on_all(|bench| {
+    on_many(|bench| {
         let old = bench.finished(&SyncType::Full, "same");
         bench.start(&SyncType::Full);
         let engine = bench.engine();
@@ -383,6 +414,45 @@ fn deleting_removes_one_row_from_every_list() {
         assert_eq!(refused(empty), ErrorKind::InvalidArgument);
         let half = engine.delete_grants_by_keys(&[key(&at("user", ""))]);
         assert_eq!(refused(half), ErrorKind::InvalidArgument);
+    });
+}
+
+/// Ids that have to be looked for, ids that are built from structure, unknown ones and repeated ones, in one call.
+#[test]
+fn several_grants_are_deleted_by_id_all_or_none() {
+    on_all(|bench| {
+        bench.start(&SyncType::Full);
+        let engine = bench.engine();
+        let of = entitlement(&at("group", "g"), "group:g:member");
+        let opaque = entitlement(&at("group", "g"), "opaque");
+        let users: Vec<_> = (0..4).map(|n| at("user", &n.to_string())).collect();
+        engine
+            .put_entitlements(&[of.clone(), opaque.clone()])
+            .unwrap();
+        let grants = [
+            grant(&of, &users[0]),
+            named(grant(&of, &users[1]), "custom"),
+            grant(&opaque, &users[2]),
+            named(grant(&opaque, &users[3]), "kept"),
+        ];
+        engine.put_grants(&grants).unwrap();
+        let ids = [
+            "group:g:member:user:0",
+            "custom",
+            "nobody",
+            "custom",
+            "opaque:user:2",
+        ];
+        let mut ids: Vec<String> = ids.map(str::to_owned).into();
+        ids.push(String::new());
+        let refusal = engine.delete_grants_by_ids(&ids).unwrap_err();
+        assert_eq!(refusal.kind(), ErrorKind::InvalidArgument);
+        assert!(refusal.to_string().contains("index `5`"), "{refusal}");
+        assert_eq!(bench.grants(&GrantFilter::default()).len(), 4);
+        ids.pop();
+        assert_eq!(engine.delete_grants_by_ids(&ids).unwrap(), 3);
+        assert_eq!(bench.grant_ids(&GrantFilter::default()), ["kept"]);
+        assert_eq!(engine.delete_grants_by_ids(&ids).unwrap(), 0);
     });
 }
 

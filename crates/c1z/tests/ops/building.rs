@@ -3,15 +3,21 @@
 //! threads; and the same bytes always.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use c1z::ErrorKind;
 use c1z::digest::global_root_key;
 use c1z::engine::types::{SyncId, SyncRun};
 use c1z::keyspace::{Family, MetadataKey};
 use c1z::ops::RecordKind;
-use c1z::ops::build::{BuildOptions, Digests, InputOrder, RunToWrite, SameIdentity, SyncBuilder};
+use c1z::ops::build::{
+    BuildOptions, Digests, InputOrder, RunToWrite, SameIdentity, SyncBuilder, V3Builder,
+};
 use c1z_proto::storage::v3::GrantRecord;
+use sha2::{Digest as _, Sha256};
+use shingle::vfs::{Fs, OsFs};
 use testkit::golden::Case;
+use testkit::table::Table;
 
 use crate::support::*;
 
@@ -29,6 +35,7 @@ fn expected_of(rows: &Rows, run: Option<&(SyncRun, Vec<u8>)>) -> Rows {
 #[test]
 fn primaries_of_every_golden_file_make_all_its_rows() {
     let (mut rows_total, mut deferred) = (0, 0);
+    let mut table = Table::new();
     for (file, golden) in golden_rows() {
         let run = run_of(&golden);
         let expected = expected_of(&golden, run.as_ref());
@@ -50,6 +57,7 @@ fn primaries_of_every_golden_file_make_all_its_rows() {
                 different.retain(|line| !line.starts_with(r"extra \x03\x07\x04"));
                 deferred += 1;
             }
+            fill(&mut table, &file.label(), &expected, &found);
             assert_eq!(
                 different,
                 Vec::<String>::new(),
@@ -63,8 +71,90 @@ fn primaries_of_every_golden_file_make_all_its_rows() {
             rows_total += found.len();
         }
     }
+    println!("{}", table.render());
     println!("{rows_total} rows");
     assert_eq!(deferred, 2);
+}
+
+/// Rows of each family that are equal; where some are not, `of` how many.
+fn fill(table: &mut Table, label: &str, expected: &Rows, found: &Rows) {
+    for family in Family::ALL
+        .into_iter()
+        .filter(|family| !family.is_retired())
+    {
+        let of = |rows: &Rows| -> Rows {
+            let rows = rows
+                .iter()
+                .filter(|(key, _)| Family::of(key) == Some(family));
+            rows.map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        };
+        let (expected, found) = (of(expected), of(found));
+        let equal = expected
+            .iter()
+            .filter(|(key, value)| found.get(*key) == Some(*value));
+        let (equal, most) = (equal.count(), expected.len().max(found.len()));
+        let cell = if equal == most {
+            equal.to_string()
+        } else {
+            format!("{equal} of {most}")
+        };
+        table.set(label, &format!("{family:?}"), &cell);
+    }
+}
+
+/// Records of the layout before July 2026, put by their values: the rows of the file that the SDK
+/// migrated.
+#[test]
+fn records_of_the_older_layout_make_the_rows_that_the_sdk_migrated() {
+    let (mut cases, mut rows) = (0, 0);
+    for case in testkit::golden::cases_with("migrated.c1z").unwrap() {
+        let (_, old) = read_v3(&OsFs, &case.path("v3.pebble2.c1z"));
+        // The figures of the syncer come from its token, as when a sync ends.
+        let run = run_of(&old).map(|(run, stored)| (SyncRun { stats: None, ..run }, stored));
+        let mut expected = expected_of(&rows_of_case(&case, "migrated"), run.as_ref());
+        let options = BuildOptions {
+            same_identity: SameIdentity::Fold,
+            ..options_for(&expected)
+        };
+        let (_, fs) = mem();
+        let finished = run.as_ref().is_some_and(|(run, _)| run.is_finished());
+        let mut builder = SyncBuilder::new(fs.clone(), "db", &options, finished).unwrap();
+        for (key, value) in &old {
+            match Family::of(key) {
+                Some(Family::Session) => builder.put_other(key, value).unwrap(),
+                family => {
+                    if let Some(kind) = family.and_then(RecordKind::of) {
+                        builder.put_value(kind, value).unwrap();
+                    }
+                }
+            }
+        }
+        let run = run.as_ref().map(|(run, stored)| RunToWrite {
+            run,
+            stored: Some(stored),
+        });
+        builder.finish(run).unwrap();
+        let mut found = rows_in(fs, Path::new("db"));
+        // When the SDK migrated is not in the records.
+        let stats = MetadataKey::Stats.to_vec();
+        for rows in [&mut expected, &mut found] {
+            if let Some(value) = rows.get_mut(&stats) {
+                let (id, mut counts) = c1z::record::stats::decode(value).unwrap();
+                counts.written_at = None;
+                *value = c1z::record::stats::encode(&counts, &id).unwrap();
+            }
+        }
+        assert_eq!(
+            difference(&expected, &found),
+            Vec::<String>::new(),
+            "{}",
+            case.name
+        );
+        (cases, rows) = (cases + 1, rows + found.len());
+    }
+    println!("{cases} cases, {rows} rows");
+    assert_eq!(cases, 9);
 }
 
 /// The run as a file that we write tells it.
@@ -79,7 +169,7 @@ fn published(run: &SyncRun) -> SyncRun {
 /// The manifest equals that of Go's file but for what is free: Go gives statistics and digests to
 /// syncs that are not finished when it converts them.
 fn check_manifest(file: &testkit::golden::PackedFile, found: &c1z::envelope::Manifest) {
-    let (mut expected, _) = read_v3(&shingle::vfs::OsFs, &file.case.path(file.file));
+    let (mut expected, _) = read_v3(&OsFs, &file.case.path(file.file));
     for run in &mut expected.sync_runs {
         if !run.ended_at.is_set() {
             run.stats = None.into();
@@ -96,6 +186,93 @@ fn check_manifest(file: &testkit::golden::PackedFile, found: &c1z::envelope::Man
     found.descriptors = None.into();
     expected.descriptors = None.into();
     assert_eq!(found, expected, "{}", file.label());
+}
+
+/// Enough records to be spilled and to fill several tables.
+fn many_records() -> Vec<Vec<u8>> {
+    let grants = (0..12_000).map(|n| {
+        let mut record = grant(&format!("grant {n}"), n % 97 == 0, i64::from(n));
+        if let Some(of) = record.entitlement.as_option_mut() {
+            of.resource_id = format!("eng-{:03}", n % 30);
+            of.entitlement_id = format!("group:eng-{:03}:member", n % 30);
+        }
+        if let Some(to) = record.principal.as_option_mut() {
+            to.resource_id = format!("user-{:06}", (n * 7919) % 6_000);
+        }
+        c1z_proto::encode_canonical(&record)
+    });
+    grants.collect()
+}
+
+#[test]
+fn large_files_have_one_hash_for_any_order_memory_threads_and_place() {
+    let records = many_records();
+    let run = SyncRun {
+        stats: None,
+        ..run()
+    };
+    let mut hashes = Vec::new();
+    let disk = tempfile::tempdir().unwrap();
+    for (seed, threads, memory_bytes) in [
+        (0_u64, 1, 0),
+        (1, 1, 8 << 20),
+        (2, 2, 8 << 20),
+        (3, 4, 64 << 20),
+        (4, 8, 256 << 20),
+        (5, 8, 0),
+        (6, 2, 256 << 20),
+        (7, 4, 1 << 20),
+    ] {
+        let options = BuildOptions {
+            threads,
+            memory_bytes,
+            table_bytes: 16 << 10,
+            // Of two rows with one identity the last stays, whatever the order: fold instead.
+            same_identity: SameIdentity::Fold,
+            ..BuildOptions::default()
+        };
+        // Odd seeds on the disk, with names of their own; even ones in memory.
+        let (mem, memory) = mem();
+        let (fs, path): (Arc<dyn Fs>, _) = if seed % 2 == 1 {
+            (Arc::new(OsFs), disk.path().join(format!("file-{seed}.c1z")))
+        } else {
+            (memory, Path::new("out.c1z").to_owned())
+        };
+        let mut pack = pack_options(&fs, threads);
+        pack.entropy = Arc::new(testkit::chance::SeededEntropy::seeded(seed));
+        let mut builder = V3Builder::new(&path, &options, &pack, true).unwrap();
+        let mut order: Vec<_> = records.iter().collect();
+        let mut chance = testkit::chance::Chance::seeded(seed);
+        for at in (1..order.len()).rev() {
+            order.swap(at, chance.below(at + 1));
+        }
+        for value in order {
+            builder.sync().put_value(RecordKind::Grant, value).unwrap();
+        }
+        let written = builder.finish(Some(RunToWrite {
+            run: &run,
+            stored: None,
+        }));
+        assert!(written.unwrap().sync.database.tables.len() > 12);
+        let bytes = if seed % 2 == 1 {
+            testkit::golden::read_file(&path).unwrap()
+        } else {
+            mem.read("out.c1z").unwrap()
+        };
+        let place = disk.path().to_str().unwrap().as_bytes();
+        assert!(
+            !bytes.windows(place.len()).any(|part| part == place),
+            "a path in the file"
+        );
+        hashes.push((Sha256::digest(&bytes), threads, memory_bytes));
+    }
+    let [(first, ..), ..] = hashes[..] else {
+        panic!("no files")
+    };
+    println!("{} files of SHA-256 {first:02x?}", hashes.len());
+    for (hash, threads, memory_bytes) in hashes {
+        assert!(hash == first, "threads {threads} memory {memory_bytes}");
+    }
 }
 
 #[test]
@@ -254,10 +431,7 @@ fn a_sync_that_a_v3_file_cannot_hold_is_refused_and_nothing_appears() {
         };
         let error = build_file(&fs, [], Some(&(run, Vec::new())), &BuildOptions::default());
         assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidArgument);
-        assert_eq!(
-            shingle::vfs::Fs::list(&mem, Path::new("")).unwrap(),
-            Vec::<String>::new()
-        );
+        assert_eq!(Fs::list(&mem, Path::new("")).unwrap(), Vec::<String>::new());
     }
     let (_, fs) = mem();
     let mut builder = SyncBuilder::new(fs, "db", &BuildOptions::default(), true).unwrap();

@@ -1,10 +1,15 @@
 //! Tests of the operations: building v3 files, converting. Each module says its own contract.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     reason = "a panic is how a test fails"
 )]
 
 mod building;
+mod diffing;
+mod dump;
 mod faults;
+mod ndjson;
+mod ndjson_v1;
 mod support;

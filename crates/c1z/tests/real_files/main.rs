@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     reason = "a test that meets unexpected data must stop, and says what it counted"
 )]
 #![cfg(feature = "shared-fixtures")]
@@ -12,7 +13,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod envelope;
+mod ndjson;
 mod reader;
+mod verify;
 
 use std::path::PathBuf;
 

@@ -88,6 +88,29 @@ fn round_trip(rows: &[(i64, [Value<'_>; 3])], options: WriteOptions, context: &s
 }
 
 #[test]
+fn rows_that_repeat_a_unique_key_are_reported_and_the_database_is_refused() {
+    for (keys, repeated) in [(&[7, 8, 7, 9, 8, 7][..], &[3, 5, 6][..]), (&[1, 2, 3], &[])] {
+        let written = write(&GENERIC, WriteOptions::default(), |writer| {
+            let mut table = writer.table("t")?;
+            for (rowid, key) in (1..).zip(keys) {
+                let values = [
+                    Value::Null,
+                    Value::text("a"),
+                    Value::Integer(*key),
+                    Value::Null,
+                ];
+                table.push(rowid, &values)?;
+            }
+            assert_eq!(table.finish_reporting()?, repeated);
+            Ok(())
+        });
+        let refused = written.err().map(|error| error.kind());
+        let expected = (!repeated.is_empty()).then_some(ErrorKind::Invalid);
+        assert_eq!(refused, expected);
+    }
+}
+
+#[test]
 fn trees_of_every_small_size_are_whole() {
     // Keys of a quarter of a page make deep trees of few rows.
     let key = |i: i64| format!("{i:06}{}", "x".repeat(970));

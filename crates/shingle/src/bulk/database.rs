@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::options::BulkOptions;
 use super::scratch::{Scratch, TempFile};
 use super::section::{Section, SectionWriter, Settings};
+use crate::checksum::FileHash;
 use crate::key::SeqNo;
 use crate::manifest::marker::{self, Mark};
 use crate::manifest::{self, FileName, FileNumber, FormatVersion, Level, TableMeta};
@@ -32,8 +33,11 @@ pub struct DatabaseWriter {
     settings: Arc<Settings>,
 }
 
-/// A table and its file.
-type Numbered = (TableMeta, TempFile);
+/// A table, its hash and its file.
+type Numbered = (TableMeta, u64, TempFile);
+
+/// Name, length and hash of a file.
+type Listed = (String, u64, u64);
 
 /// A database that was written.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ pub struct BuiltDatabase {
     pub tables: Vec<TableMeta>,
     /// Names of all files that belong to it, with their lengths in bytes, sorted bytewise.
     pub files: Vec<(String, u64)>,
+    /// XXH64 (seed 0) of what was written to each of them, in the same order.
+    pub hashes: Vec<u64>,
     /// Number of rows.
     pub rows: u64,
     /// Bytes of all keys and values.
@@ -100,21 +106,26 @@ impl DatabaseWriter {
         let mut raw_bytes = 0;
         for table in finished {
             raw_bytes += table.raw_len;
-            numbered.push((table.meta, table.file));
+            numbered.push((table.meta, table.xxh64, table.file));
         }
-        numbered.sort_by(|(a, _), (b, _)| a.smallest.cmp(&b.smallest));
-        for ((table, file), number) in numbered.iter_mut().zip(FIRST_TABLE..) {
+        numbered.sort_by(|(a, ..), (b, ..)| a.smallest.cmp(&b.smallest));
+        for ((table, _, file), number) in numbered.iter_mut().zip(FIRST_TABLE..) {
             table.number = FileNumber(number);
             let name = FileName::Table(table.number).to_string();
             file.rename(settings.scratch.dir().join(name))?;
         }
-        let tables: Vec<_> = numbered.iter().map(|(table, _)| table.clone()).collect();
+        let tables: Vec<_> = numbered.iter().map(|(table, ..)| table.clone()).collect();
         let small = Small::write(settings, &version_of(&tables)?)?;
-        let files = settle(settings, numbered, small)?;
+        let listed = settle(settings, numbered, small)?;
+        let (files, hashes) = listed
+            .into_iter()
+            .map(|(name, len, hash)| ((name, len), hash))
+            .unzip();
         Ok(BuiltDatabase {
             dir: settings.scratch.dir().to_owned(),
             tables,
             files,
+            hashes,
             rows,
             raw_bytes,
         })
@@ -148,8 +159,7 @@ fn version_of(tables: &[TableMeta]) -> Result<Version> {
 /// OPTIONS, MANIFEST and markers; removed when this goes unless they are kept.
 struct Small {
     files: Vec<TempFile>,
-    /// Names and lengths.
-    listed: Vec<(String, u64)>,
+    listed: Vec<Listed>,
 }
 
 impl Small {
@@ -161,14 +171,14 @@ impl Small {
         write_small(&made, Path::new(""), version)?;
         let files = files_of(&made).map_err(|e| Error::io("make", dir, e))?;
         let mut names: Vec<&String> = files.iter().map(|(name, _)| name).collect();
-        // Markers are the first to go: without them there is no database.
-        names.sort_by_key(|name| !matches!(FileName::parse(name), FileName::Marker(_)));
+        // Its marker is the first to go: without it there is no database.
+        names.sort_by_key(|name| !name.starts_with("marker.manifest"));
         let adopt = |name: &String| TempFile::adopt(&settings.scratch, dir.join(name));
         let small = Self {
             files: names.into_iter().map(adopt).collect(),
             listed: files
                 .iter()
-                .map(|(name, bytes)| (name.clone(), bytes.len() as u64))
+                .map(|(name, bytes)| (name.clone(), bytes.len() as u64, FileHash::of(bytes)))
                 .collect(),
         };
         if settings.options.sync {
@@ -176,6 +186,11 @@ impl Small {
         } else {
             for (name, bytes) in &files {
                 write_file(fs, &dir.join(name), bytes, false)?;
+            }
+        }
+        if settings.options.verify {
+            for (name, bytes) in &files {
+                verify_file(fs, &dir.join(name), bytes)?;
             }
         }
         Ok(small)
@@ -212,16 +227,38 @@ fn write_file(fs: &dyn Fs, path: &Path, bytes: &[u8], sync: bool) -> Result<()> 
     write().map_err(|e| Error::io("write", path, e))
 }
 
-/// Makes the names durable; from then on the files stay. Returns names and lengths of all.
-fn settle(settings: &Settings, tables: Vec<Numbered>, small: Small) -> Result<Vec<(String, u64)>> {
+/// Reads a file back and compares it with what it was made of.
+fn verify_file(fs: &dyn Fs, path: &Path, expected: &[u8]) -> Result<()> {
+    let mut found = vec![0; expected.len()];
+    let read = |found: &mut [u8]| -> io::Result<u64> {
+        let file = fs.open(path)?;
+        file.read_exact_at(0, found)?;
+        Ok(file.len())
+    };
+    let len = match read(&mut found) {
+        // Shorter than what was written.
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => 0,
+        read => read.map_err(|e| Error::io("read back", path, e))?,
+    };
+    if len == expected.len() as u64 && found == expected {
+        return Ok(());
+    }
+    let same = found.iter().zip(expected).take_while(|(a, b)| a == b);
+    let at = same.count() as u64;
+    let (expected, found) = ("the bytes that were written", "others");
+    Err(Error::corrupt("database file", at, expected, found).in_file(path))
+}
+
+/// Makes the names durable; from then on the files stay. Returns all of them in order of names.
+fn settle(settings: &Settings, tables: Vec<Numbered>, small: Small) -> Result<Vec<Listed>> {
     let (fs, dir) = (settings.scratch.fs(), settings.scratch.dir());
     if settings.options.sync {
         fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
     }
     let mut listed = small.listed;
     small.files.into_iter().for_each(TempFile::keep);
-    for (table, file) in tables {
-        listed.push((FileName::Table(table.number).to_string(), table.size));
+    for (table, hash, file) in tables {
+        listed.push((FileName::Table(table.number).to_string(), table.size, hash));
         file.keep();
     }
     listed.sort_unstable();

@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::checksum::FileHash;
 use crate::vfs::{Fs, ReadFile, WriteFile};
 use crate::{Error, Result};
+
+/// Bytes of a file that are hashed at a time.
+const PIECE_LEN: usize = 1 << 20;
 
 /// A directory for temporary files. Clones share the names that were given.
 #[derive(Clone, Debug)]
@@ -77,6 +81,23 @@ impl TempFile {
         self.fs
             .open(&self.path)
             .map_err(|e| Error::io("open", &self.path, e))
+    }
+
+    /// Hash of what the file holds.
+    pub(crate) fn xxh64(&self) -> Result<u64> {
+        let file = self.open()?;
+        let mut hash = FileHash::new();
+        let mut piece = vec![0; PIECE_LEN];
+        let mut offset = 0;
+        loop {
+            let read = file.read_at(offset, &mut piece);
+            let len = read.map_err(|e| Error::io("read", &self.path, e))?;
+            if len == 0 {
+                return Ok(hash.digest());
+            }
+            hash.update(piece.get(..len).unwrap_or_default());
+            offset += len as u64;
+        }
     }
 
     /// A second name for the file `from`, in `scratch`.

@@ -71,6 +71,8 @@ pub(crate) struct Finished {
     pub(crate) meta: TableMeta,
     /// Bytes of all keys and values; 0 of a table that was taken over.
     pub(crate) raw_len: u64,
+    /// Hash of the file.
+    pub(crate) xxh64: u64,
 }
 
 /// The tables of one section, in order. They are removed when this goes unless they joined a
@@ -83,16 +85,20 @@ pub struct Section {
 
 impl Section {
     /// A section of one table that exists in `file`, whose rows are not counted.
-    pub(crate) fn adopt(file: TempFile, meta: TableMeta) -> Self {
+    ///
+    /// # Complexity
+    /// Reads the file for its hash.
+    pub(crate) fn adopt(file: TempFile, meta: TableMeta) -> Result<Self> {
         let table = Finished {
+            xxh64: file.xxh64()?,
             file,
             meta,
             raw_len: 0,
         };
-        Self {
+        Ok(Self {
             tables: vec![table],
             rows: 0,
-        }
+        })
     }
 
     /// Rows in the section.
@@ -193,6 +199,7 @@ impl SectionWriter {
             file: open.file,
             meta: meta_of(&summary, FileNumber(0))?,
             raw_len: open.raw_len,
+            xxh64: summary.file_xxh64,
         });
         Ok(())
     }

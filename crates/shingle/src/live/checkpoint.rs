@@ -89,7 +89,7 @@ impl LiveDatabase {
                 let file = TempFile::link(database.scratch(), &path)?;
                 folded
                     .sections
-                    .push(Section::adopt(file, (**table).clone()));
+                    .push(Section::adopt(file, (**table).clone())?);
             }
         }
         database.finish(folded.sections)

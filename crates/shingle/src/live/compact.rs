@@ -71,7 +71,7 @@ impl LiveDatabase {
             let meta = inner.describe(path)?;
             inner.check_ingested(&meta, path)?;
             let file = TempFile::link(&inner.settings.scratch, path)?;
-            sections.push(Section::adopt(file, meta));
+            sections.push(Section::adopt(file, meta)?);
         }
         check_apart(&sections)?;
         inner.close_to_others(&mut write)?;

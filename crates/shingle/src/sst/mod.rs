@@ -43,7 +43,8 @@ pub use footer::TableFormat;
 pub use handle::BlockHandle;
 pub use properties::Properties;
 pub use table::{
-    BlockCache, BlockInfo, BlockKind, CacheMode, Contents, Table, TableCursor, TableOptions, Value,
+    BlockCache, BlockInfo, BlockKind, CacheMode, Contents, EntrySink, Recovered, Survey, Table,
+    TableCursor, TableOptions, Unreadable, Value, recover,
 };
 pub use wrapper::{ChecksumKind, Codec, Compression};
 pub use writer::{CompressionPool, TableSummary, TableWriter, WriterOptions};

@@ -311,3 +311,37 @@ impl Sealer {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block that was damaged between compressing and writing is not written: any bit of its
+    /// payload, its type or its checksum.
+    #[test]
+    fn a_block_that_does_not_decode_to_its_input_is_refused() {
+        let payload = b"group:eng:member user:alice ".repeat(20);
+        let mut sealer = Sealer::default();
+        for compression in [Compression::None, Compression::Snappy, Compression::Zstd(3)] {
+            let mut wrapped = Vec::new();
+            let sealed = sealer
+                .seal(&payload, compression, true, &mut wrapped)
+                .unwrap();
+            assert_eq!(sealed.compression, compression);
+            sealer.check(&payload, compression, &wrapped).unwrap();
+            for bit in 0..wrapped.len() * 8 {
+                let mut damaged = wrapped.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                let error = sealer.check(&payload, compression, &damaged).unwrap_err();
+                assert_eq!(
+                    error.kind(),
+                    ErrorKind::Internal,
+                    "{compression:?} bit {bit}"
+                );
+            }
+            let mut other = payload.clone();
+            other[7] ^= 1;
+            sealer.check(&other, compression, &wrapped).unwrap_err();
+        }
+    }
+}

@@ -91,6 +91,16 @@ impl FaultFs {
     }
 }
 
+/// Inverts bit `bit`, or the middle one, of `bytes`.
+fn flip(bytes: &mut [u8], bit: Option<u64>) {
+    let bits = bytes.len() as u64 * 8;
+    let bit = bit.unwrap_or(bits / 2).checked_rem(bits).unwrap_or(0);
+    let byte = usize::try_from(bit / 8).unwrap_or(usize::MAX);
+    if let Some(byte) = bytes.get_mut(byte) {
+        *byte ^= 1 << (bit % 8);
+    }
+}
+
 #[derive(Debug)]
 struct FaultReadFile {
     fs: FaultFs,
@@ -112,12 +122,7 @@ impl ReadFile for FaultReadFile {
         match fault.map(|fault| fault.action) {
             Some(Action::Short) => Ok(len / 2),
             Some(Action::Flip(bit)) => {
-                let bits = len as u64 * 8;
-                let bit = bit.unwrap_or(bits / 2).checked_rem(bits).unwrap_or(0);
-                let byte = usize::try_from(bit / 8).unwrap_or(usize::MAX);
-                if let Some(byte) = buf.get_mut(byte) {
-                    *byte ^= 1 << (bit % 8);
-                }
+                flip(buf.get_mut(..len).unwrap_or_default(), bit);
                 Ok(len)
             }
             _ => Ok(len),
@@ -141,6 +146,11 @@ impl WriteFile for FaultWriteFile {
         let Some(fault) = self.fs.decide(Op::Write, &self.path) else {
             return self.inner.write_all(data);
         };
+        if let Action::Flip(bit) = fault.action {
+            let mut data = data.to_vec();
+            flip(&mut data, bit);
+            return self.inner.write_all(&data);
+        }
         if fault.action == Action::Short {
             let (head, _) = data.split_at_checked(data.len() / 2).unwrap_or_default();
             self.inner.write_all(head)?;

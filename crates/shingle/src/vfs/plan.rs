@@ -7,8 +7,8 @@
 //!        | "short"         of a write: half of the bytes are appended, then the error;
 //!                          of a read: half of the bytes are returned, no error
 //!        | "torn"          of a rename: the target is gone, the source stays, then the error
-//!        | "flip" [":" n]  of a read: bit n (modulo what was read; else the middle one) comes
-//!                          inverted, no error
+//!        | "flip" [":" n]  of a read or write: bit n (modulo what there is; else the middle one)
+//!                          comes or goes inverted, no error
 //! op     = "any" | "open" | "create" | "read" | "write" | "sync" | "list" | "metadata"
 //!        | "rename" | "link" | "remove" | "mkdir" | "syncdir" | "lock"
 //! when   = N | N ".." | N ".." M   counting from 0 the operations that match op and glob;
@@ -215,9 +215,8 @@ impl Rule {
     fn fits(&self) -> bool {
         match self.action {
             Action::Fail => true,
-            Action::Short => matches!(self.op, Some(Op::Read | Op::Write)),
+            Action::Short | Action::Flip(_) => matches!(self.op, Some(Op::Read | Op::Write)),
             Action::Torn => self.op == Some(Op::Rename),
-            Action::Flip(_) => self.op == Some(Op::Read),
         }
     }
 
@@ -345,7 +344,7 @@ mod tests {
             "fail frobnicate",
             "fail",
             "torn write",
-            "flip write",
+            "flip sync",
             "short sync",
             "fail write =what",
             "flip:x read",

@@ -213,6 +213,12 @@ fn faults_strike_where_the_plan_says() {
     assert!(file.read_at(0, &mut buf).is_err());
     assert!(file.read_at(0, &mut buf).is_err(), "dead from there");
 
+    arm("flip:10 write 0");
+    let mut flipped = fs.create(Path::new("3.log")).unwrap();
+    flipped.write_all(b"abcd").unwrap();
+    assert_eq!(mem.read("3.log").unwrap(), b"afcd");
+    fs.remove_file(Path::new("3.log")).unwrap();
+
     arm("torn rename 0");
     write(&mem, "2.log", b"old");
     assert!(fs.rename(Path::new("1.log"), Path::new("2.log")).is_err());

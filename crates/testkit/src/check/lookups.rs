@@ -76,6 +76,25 @@ impl Checker<'_> {
         }
     }
 
+    /// The entitlements of a batch lookup: the n-th time that an id stands in it is the n-th row with that id. Go's
+    /// SQLite engine ignores the resource, its Pebble engine uses it.
+    fn batch(&self, sync_id: &str, ids: &[String]) -> Vec<EntitlementRef> {
+        let bare = ids.iter().map(EntitlementRef::bare);
+        if self.profile == Profile::GoSqlite {
+            return bare.collect();
+        }
+        let mut rows: Vec<_> = self
+            .entitlements(sync_id)
+            .iter()
+            .map(rows::entitlement_ref)
+            .collect();
+        bare.map(|bare| match rows.iter().position(|row| row.id == bare.id) {
+            Some(first) => rows.remove(first),
+            None => bare,
+        })
+        .collect()
+    }
+
     /// Asks the engine.
     fn ask(&mut self, line: usize, lookup: &Lookup) -> c1z::Result<Found> {
         let scope = scope(&lookup.sync_id);
@@ -183,9 +202,10 @@ impl Checker<'_> {
         let reader = self.reader;
         let (grants, counts) = match &lookup.query {
             Query::ListGrantsForEntitlements(ids) => {
+                let entitlements = self.batch(&lookup.sync_id, ids);
                 let read = |size| {
                     read_pages(size, |page| {
-                        reader.list_grants_for_entitlements(scope, ids, page)
+                        reader.list_grants_for_entitlements(scope, &entitlements, page)
                     })
                 };
                 let (small, _) = read(5)?;
@@ -389,9 +409,7 @@ impl Checker<'_> {
             | Query::ListGrantsForEntitlements(_) => {
                 self.in_order() && self.profile == Profile::GoPebble
             }
-            Query::ListGrantsForResourceType(_) if self.profile == Profile::GoPebble => {
-                self.order == Order::AsGo
-            }
+            Query::ListGrantsForResourceType(_) => self.order == Order::AsGo,
             _ => self.in_order(),
         }
     }

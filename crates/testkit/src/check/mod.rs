@@ -32,7 +32,8 @@ pub enum Order {
     /// As Go's engine does, in every list.
     #[default]
     AsGo,
-    /// By primary key, as Go's Pebble engine does, also where Go reads an index.
+    /// As Go's engine does, but in lists of the grants for a resource type, where Go and ours may read by different
+    /// keys.
     Primary,
     /// In an order of its own: lists are compared as multisets.
     Any,

@@ -115,20 +115,11 @@ fn group(check: &str) -> &'static str {
 /// Where every engine of ours answers otherwise than Go about a golden case, because the contract says so.
 pub fn contract_deviations(case: &str, profile: Profile) -> Vec<Deviation> {
     const DEFERRED: &str = "a list is whole though an index is not yet (c1z3-keyspace 7.3)";
-    const BATCH: &str = "batch lookups are by bare id (5.5); the dump passed resources along";
     match (profile, case) {
         (Profile::GoPebble, "deferred-index-unfinished") => vec![
             Deviation::new("ListGrantsForResourceType", "", "", DEFERRED),
             Deviation::new("ListGrantsForPrincipal", "", "", DEFERRED),
         ],
-        (Profile::GoPebble, "identity-collisions" | "legacy-pebble2-identity-collisions") => {
-            vec![Deviation::new(
-                "ListGrantsForEntitlements",
-                "",
-                "Ambiguous",
-                BATCH,
-            )]
-        }
         _ => Vec::new(),
     }
 }

@@ -28,6 +28,7 @@ fn opened(case: &Case, dump: &Dump, change: impl Fn(&Model)) -> Model {
         clock: clock.clone(),
         ids: Arc::new(ListedIds::new(ids.collect::<Vec<_>>())),
         rows_max: 10_000,
+        one_sync: false,
     });
     let times = Times::of_syncs(dump);
     let mut before = times.hook(&clock);

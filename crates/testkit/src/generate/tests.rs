@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use c1z::engine::model::ids::Ksuids;
+use c1z::engine::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::reader::Reader as _;
 use c1z::engine::types::SyncType;
@@ -24,6 +24,7 @@ fn stats_of(made: &Generated, identity: Identity, batch: usize) -> c1z::engine::
         clock: Arc::new(ManualClock::at(now)),
         ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(1)))),
         rows_max: 100_000,
+        one_sync: false,
     });
     let sync = model.start_new_sync(&SyncType::Full, "").unwrap();
     made.write_to(&model, batch).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use c1z::engine::model::ids::Ksuids;
+use c1z::engine::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::reader::Reader as _;
 use c1z::engine::types::Timestamp;
@@ -24,6 +24,7 @@ fn model() -> Model {
         clock: Arc::new(ManualClock::at(now)),
         ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(1)))),
         rows_max: 10_000,
+        one_sync: false,
     })
 }
 

@@ -18,6 +18,9 @@ impl Model {
                 "a sync of this type has no parent: type=`{sync_type}` parent=`{parent}`"
             )));
         }
+        if self.options.one_sync && !state.runs.is_empty() {
+            return Err(precondition("the store holds a sync already"));
+        }
         let id = self.fresh_id(state)?;
         let at = state.stamp(self.now());
         let run = SyncRun::started(id.clone(), sync_type.clone(), parent.to_owned(), at);

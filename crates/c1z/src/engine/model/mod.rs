@@ -11,7 +11,6 @@
 
 mod expansion;
 mod grants;
-pub mod ids;
 mod key;
 mod lifecycle;
 mod project;
@@ -28,8 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shingle::vfs::Clock;
 
-use self::ids::SyncIds;
 use self::state::State;
+use super::ids::SyncIds;
 use super::types::Timestamp;
 use super::{Identity, Profile};
 use crate::{Error, ErrorKind, Result};
@@ -47,6 +46,8 @@ pub struct ModelOptions {
     pub ids: Arc<dyn SyncIds>,
     /// Most rows it holds, of all syncs together: records, assets and session entries.
     pub rows_max: usize,
+    /// Whether it holds one sync, as a v3 file does: another is refused until that one is deleted.
+    pub one_sync: bool,
 }
 
 /// An engine in memory. Calls are atomic and linearizable.

@@ -310,14 +310,17 @@ impl Reader for Model {
     fn list_grants_for_entitlements(
         &self,
         scope: &Scope,
-        ids: &[String],
+        entitlements: &[EntitlementRef],
         page: &PageRequest,
     ) -> Result<Page<v2::Grant>> {
+        for of in entitlements.iter().filter(|of| !of.id.is_empty()) {
+            key::require_entitlement("entitlement", of)?;
+        }
         let listing = Listing {
             fallback: Fallback::Point,
-            ..Listing::new("grants for entitlements", ids)
+            ..Listing::new("grants for entitlements", entitlements)
         };
-        // A token that was made for other ids starts over (§5.5).
+        // A token that was made for others starts over (§5.5).
         let mut page = page.clone();
         if !page.token.is_empty() {
             let token = Token::decode(&page.token)?;
@@ -331,12 +334,12 @@ impl Reader for Model {
         };
         let mut rows = Vec::new();
         let mut seen = BTreeSet::new();
-        for (index, id) in ids.iter().enumerate() {
-            if id.is_empty() || !seen.insert(id) {
+        for (index, of) in entitlements.iter().enumerate() {
+            if of.id.is_empty() || !seen.insert(of) {
                 continue;
             }
             let filter = GrantFilter {
-                entitlement: Some(EntitlementRef::bare(id)),
+                entitlement: Some(of.clone()),
                 ..GrantFilter::default()
             };
             for (key, row) in self.grants_of(place.records, &filter)? {

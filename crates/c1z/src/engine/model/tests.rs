@@ -7,9 +7,9 @@ use buffa::{EnumValue, MessageField};
 use c1z_proto::connector::v2;
 use shingle::vfs::Entropy;
 
-use super::ids::Ksuids;
 use super::token::Token;
 use super::*;
+use crate::engine::ids::Ksuids;
 use crate::engine::types::{ResourceRef, SyncId, SyncType};
 use crate::engine::{Lifecycle as _, PageRequest, Reader as _, Scope, Writer as _};
 
@@ -49,6 +49,7 @@ fn model(rows_max: usize) -> Model {
         clock: Arc::new(Standing),
         ids: Arc::new(Ksuids::new(Arc::new(Counting::default()))),
         rows_max,
+        one_sync: false,
     })
 }
 

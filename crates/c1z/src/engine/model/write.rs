@@ -274,16 +274,36 @@ impl Writer for Model {
         self.delete(choose, |from| &mut from.grants).map(drop)
     }
 
+    fn delete_grants_by_ids(&self, ids: &[String]) -> Result<u64> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let choose = |records: &Records| {
+            for (index, id) in ids.iter().enumerate() {
+                key::require(&at("grant id", index), "id", id)?;
+            }
+            let mut chosen = Vec::new();
+            for id in ids {
+                let found = grant_of(records, id)?;
+                chosen.extend(found.map(|(key, _)| key.clone()));
+            }
+            Ok(chosen)
+        };
+        self.delete(choose, |from| &mut from.grants)
+    }
+
     fn delete_grants_by_keys(&self, keys: &[GrantKey]) -> Result<u64> {
         if keys.is_empty() {
             return Ok(0);
         }
         let choose = |records: &Records| {
-            let mut chosen = Vec::new();
             for (index, wanted) in keys.iter().enumerate() {
                 let at = at("grant key", index);
                 key::require_entitlement(&at, &wanted.entitlement)?;
                 key::require_ref(&at, &wanted.principal)?;
+            }
+            let mut chosen = Vec::new();
+            for wanted in keys {
                 let found = self.grants_with_key(records, wanted)?;
                 chosen.extend(found.into_iter().map(|(key, _)| key.clone()));
             }
@@ -344,6 +364,8 @@ impl Writer for Model {
         };
         let mut state = self.lock();
         let current = state.current()?;
+        // The row is stamped like any other, though nobody reads the stamp.
+        state.stamp(self.now());
         self.store_asset(&mut state, &current, id, asset)
     }
 

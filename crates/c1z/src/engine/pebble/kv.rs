@@ -1,7 +1,9 @@
 //! Sorted keys and values, wherever they come from: a database, or a view re-keyed in memory.
 
 use std::fmt;
-use std::ops::Deref;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use shingle::db::{Database, Scan, ScanOptions, Value};
 use shingle::iter::Bounds;
@@ -10,7 +12,7 @@ use crate::Result;
 use crate::keyspace::KeyRange;
 
 /// An ordered, immutable set of keys and values.
-pub(super) trait Kv: Send + Sync + fmt::Debug {
+pub(crate) trait Kv: Send + Sync + fmt::Debug {
     /// The value of one key. O(log rows) and at most one block read per level.
     fn get(&self, key: &[u8]) -> Result<Option<KvValue>>;
 
@@ -23,9 +25,11 @@ pub(super) trait Kv: Send + Sync + fmt::Debug {
 
 /// A value that outlives the read that found it.
 #[derive(Clone, Debug)]
-pub(super) enum KvValue {
+pub(crate) enum KvValue {
     /// In a block of a table, which it keeps alive.
     Stored(Value),
+    /// Shared with a store in memory.
+    Shared(Arc<[u8]>),
     /// A copy.
     Owned(Vec<u8>),
 }
@@ -36,13 +40,68 @@ impl Deref for KvValue {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Stored(value) => value,
+            Self::Shared(bytes) => bytes,
             Self::Owned(bytes) => bytes,
         }
     }
 }
 
+impl AsRef<[u8]> for KvValue {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// Reads a part of a value, without copying it first.
+pub(super) struct KvReader {
+    value: io::Cursor<KvValue>,
+    part: Range<u64>,
+}
+
+impl KvReader {
+    /// A reader of the bytes `part` of a value.
+    pub(super) fn new(value: KvValue, part: Range<usize>) -> Self {
+        let part = part.start as u64..part.end as u64;
+        let mut value = io::Cursor::new(value);
+        value.set_position(part.start);
+        Self { value, part }
+    }
+}
+
+impl Read for KvReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.part.end.saturating_sub(self.value.position());
+        let wanted = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        match buffer.get_mut(..wanted) {
+            Some(buffer) => self.value.read(buffer),
+            None => Ok(0),
+        }
+    }
+}
+
+impl Seek for KvReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let len = self.part.end - self.part.start;
+        let at = self.value.position() - self.part.start;
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(by) => len.checked_add_signed(by),
+            SeekFrom::Current(by) => at.checked_add_signed(by),
+        };
+        let absolute = position.and_then(|position| self.part.start.checked_add(position));
+        let (Some(position), Some(absolute)) = (position, absolute) else {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "seek before the beginning",
+            ));
+        };
+        self.value.set_position(absolute);
+        Ok(position)
+    }
+}
+
 /// A forward scan. Owns what it reads from.
-pub(super) trait KvScan: Send {
+pub(crate) trait KvScan: Send {
     /// The next row; slices live until the next call.
     fn next(&mut self) -> Result<Option<(&[u8], &[u8])>>;
 }

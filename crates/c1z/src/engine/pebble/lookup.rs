@@ -4,7 +4,7 @@
 //! row. An id that its own structure does not reveal is found by a scan of keys (entitlements: once per database, then
 //! remembered) or of values (grants: every time).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use super::kv::Kv;
@@ -159,6 +159,48 @@ pub(super) fn grant(
     id: &str,
     stored_id: impl Fn(&[u8]) -> Result<Vec<u8>>,
 ) -> Result<Option<Vec<u8>>> {
+    Ok(grants(kv, opaque, &[id], stored_id)?.pop_first())
+}
+
+/// Keys of the grants that bare ids name; an id that names none adds none. One scan of all grants, O(grants), serves all
+/// ids that cannot be read as structure.
+pub(super) fn grants(
+    kv: &dyn Kv,
+    opaque: &OpaqueIds,
+    ids: &[&str],
+    stored_id: impl Fn(&[u8]) -> Result<Vec<u8>>,
+) -> Result<BTreeSet<Vec<u8>>> {
+    let mut keys = BTreeSet::new();
+    let mut unread = BTreeMap::new();
+    for id in ids {
+        let hits = read_grant(kv, opaque, id, &stored_id)?;
+        if hits.is_empty() {
+            unread.insert(id.as_bytes(), Vec::new());
+        } else {
+            keys.extend(exactly_one("grant", id, hits)?);
+        }
+    }
+    if !unread.is_empty() {
+        let mut scan = kv.scan(&Family::Grant.range())?;
+        while let Some((key, value)) = scan.next()? {
+            if let Some(hits) = unread.get_mut(stored_id(value)?.as_slice()) {
+                hits.push(key.to_vec());
+            }
+        }
+    }
+    for (id, hits) in unread {
+        keys.extend(exactly_one("grant", &String::from_utf8_lossy(id), hits)?);
+    }
+    Ok(keys)
+}
+
+/// Keys of the grants that an id can be read as.
+fn read_grant(
+    kv: &dyn Kv,
+    opaque: &OpaqueIds,
+    id: &str,
+    stored_id: impl Fn(&[u8]) -> Result<Vec<u8>>,
+) -> Result<Vec<Vec<u8>>> {
     let mut failed = None;
     // Stripped entitlements are tried as they are read from the id; only opaque ones have to be known.
     let candidates = bare_id::grant_candidates(id, |entitlement_id| {
@@ -181,25 +223,6 @@ pub(super) fn grant(
             if stored.is_empty() || stored == id.as_bytes() {
                 hits.push(key);
             }
-        }
-    }
-    if hits.is_empty() {
-        hits = scan_grants(kv, id, stored_id)?;
-    }
-    exactly_one("grant", id, hits)
-}
-
-/// Keys of all grants with this stored id. O(grants).
-fn scan_grants(
-    kv: &dyn Kv,
-    id: &str,
-    stored_id: impl Fn(&[u8]) -> Result<Vec<u8>>,
-) -> Result<Vec<Vec<u8>>> {
-    let mut hits = Vec::new();
-    let mut scan = kv.scan(&Family::Grant.range())?;
-    while let Some((key, value)) = scan.next()? {
-        if stored_id(value)? == id.as_bytes() {
-            hits.push(key.to_vec());
         }
     }
     Ok(hits)

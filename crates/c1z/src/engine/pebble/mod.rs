@@ -1,23 +1,43 @@
-//! Reading v3 files: one sync in one Pebble database, keyed by structure (`c1z3-keyspace`).
+//! One sync in one Pebble database, keyed by structure (`c1z3-keyspace`): what v3 files hold.
 //!
-//! [`PebbleSource`] offers the rows; [`super::contract::Contract`] makes the reading contract of them. What the stamps
-//! and markers of a database allow is decided once, when it is opened: an index that is known to be incomplete is not
-//! used, half-built digests count as absent, and both are said in a warning.
+//! Reading: [`PebbleSource`] offers the rows of a file; [`super::contract::Contract`] makes the reading contract of them.
+//! What the stamps and markers of a database allow is decided once, when it is opened: an index that is known to be
+//! incomplete is not used, half-built digests count as absent, and both are said in a warning.
+//!
+//! Writing: [`PebbleStore`] is the engine over a database behind the seam [`live_kv::LiveKv`]. [`live::Live`] is a source like
+//! any other, so reads are the same code; `write` makes batches of primary rows, `lifecycle` moves the run from state to
+//! state by the rules of [`crate::sync::lifecycle`], `seal` adds digests and statistics when a sync ends, `leftovers` drops
+//! them when it is written again.
 
 mod digests;
 mod kv;
+mod leftovers;
 mod legacy;
+mod lifecycle;
+mod live;
+mod live_kv;
 mod lookup;
+mod memory;
+mod options;
 mod plan;
 mod rows;
+mod seal;
 mod sessions;
 mod snapshot;
+mod store;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use options::PebbleOptions;
+pub use store::{EachRow, PebbleStore};
 
 use std::sync::Arc;
 
 use shingle::db::Database;
 
-use self::kv::Kv;
+pub(crate) use self::kv::Kv;
 use self::lookup::OpaqueIds;
 use super::reader::Metadata;
 use super::source::{Cursor, Source, SyncSnapshot};
@@ -34,6 +54,8 @@ pub(crate) struct PebbleSource {
     kv: Arc<dyn Kv>,
     /// None: the database holds no sync run.
     sync: Option<Arc<Shared>>,
+    /// That run, or nothing.
+    runs: Arc<[SyncRun]>,
 }
 
 /// What all snapshots of the one sync share.
@@ -41,7 +63,7 @@ pub(crate) struct PebbleSource {
 struct Shared {
     kv: Arc<dyn Kv>,
     run: SyncRun,
-    opaque: OpaqueIds,
+    opaque: Arc<OpaqueIds>,
     /// Whether the index by principal holds every grant.
     index_complete: bool,
     /// Whether digests, where present, are exact.
@@ -57,23 +79,43 @@ impl PebbleSource {
         metadata: Metadata,
         budget: &MemoryBudget,
     ) -> Result<(Self, Vec<String>)> {
-        let kv: Arc<dyn Kv> = Arc::new(database);
-        let get = |key: MetadataKey<'_>| kv.get(&key.to_vec());
-        let version = get(MetadataKey::KeyspaceVersion)?;
-        let id_format = get(MetadataKey::GrantIdFormat)?;
-        let has_rows = kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some();
         let mut warnings = Vec::new();
-        let kv = match stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)? {
-            stamp::Layout::Current => kv,
-            stamp::Layout::ExternalId => legacy::rekey(kv.as_ref(), budget, &mut warnings)?,
+        let kv: Arc<dyn Kv> = Arc::new(database);
+        let kv = current_rows(&kv, budget, &mut warnings)?;
+        let sync = Shared::open(&kv, &Arc::default(), &mut warnings)?.map(Arc::new);
+        let runs = sync.iter().map(|sync| sync.run.clone()).collect();
+        let source = Self {
+            metadata,
+            kv,
+            sync,
+            runs,
         };
-        let sync = Shared::open(&kv, &mut warnings)?.map(Arc::new);
-        Ok((Self { metadata, kv, sync }, warnings))
+        Ok((source, warnings))
+    }
+}
+
+/// The rows in today's layout: as they are, or re-keyed in memory within `budget`.
+pub(crate) fn current_rows(
+    kv: &Arc<dyn Kv>,
+    budget: &MemoryBudget,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<dyn Kv>> {
+    let get = |key: MetadataKey<'_>| kv.get(&key.to_vec());
+    let version = get(MetadataKey::KeyspaceVersion)?;
+    let id_format = get(MetadataKey::GrantIdFormat)?;
+    let has_rows = kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some();
+    match stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)? {
+        stamp::Layout::Current => Ok(Arc::clone(kv)),
+        stamp::Layout::ExternalId => legacy::rekey(kv.as_ref(), budget, warnings),
     }
 }
 
 impl Shared {
-    fn open(kv: &Arc<dyn Kv>, warnings: &mut Vec<String>) -> Result<Option<Self>> {
+    fn open(
+        kv: &Arc<dyn Kv>,
+        opaque: &Arc<OpaqueIds>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Self>> {
         let Some(value) = kv.get(&Key::SyncRun.to_vec())? else {
             return Ok(None);
         };
@@ -92,11 +134,10 @@ impl Shared {
         if !digests_usable {
             warnings.push("the grant digests are half built and are not used".to_owned());
         }
-        let opaque = OpaqueIds::default();
         Ok(Some(Self {
             kv: Arc::clone(kv),
             run,
-            opaque,
+            opaque: Arc::clone(opaque),
             index_complete,
             digests_usable,
         }))
@@ -108,8 +149,8 @@ impl Source for PebbleSource {
         self.metadata.clone()
     }
 
-    fn sync_runs(&self) -> Result<Vec<SyncRun>> {
-        Ok(self.sync.iter().map(|sync| sync.run.clone()).collect())
+    fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
+        Ok(Arc::clone(&self.runs))
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {

@@ -39,7 +39,8 @@ pub(super) fn entries(
     })
 }
 
-fn row_key(sync: &SyncId, key: &str) -> Vec<u8> {
+/// The key of an entry's row.
+pub(super) fn row_key(sync: &SyncId, key: &str) -> Vec<u8> {
     Key::Session {
         sync_id: sync.as_str().as_bytes().into(),
         key: key.as_bytes().into(),

@@ -1,12 +1,11 @@
 //! One sync of a v3 file: every read of the contract over its keys and values.
 
-use std::io;
 use std::sync::Arc;
 
 use c1z_proto::connector::v2;
 use c1z_proto::storage::v3 as stored;
 
-use super::kv::Kv;
+use super::kv::{Kv, KvReader};
 use super::plan::{self, KeyTest};
 use super::{Shared, digests, lookup, rows};
 use crate::engine::reader::{Asset, AssetInfo, DigestNode, DigestRoot, GrantRow, PendingExpansion};
@@ -370,11 +369,11 @@ impl SyncSnapshot for Snapshot {
         };
         let view = AssetView::parse(&value)?;
         let content_type = view.content_type.to_owned();
-        let data = view.data.to_vec();
+        let part = asset::data_range(&value)?;
         Ok(Some(Asset {
             content_type,
-            len: data.len() as u64,
-            data: Box::new(io::Cursor::new(data)),
+            len: part.len() as u64,
+            data: Box::new(KvReader::new(value, part)),
         }))
     }
 
@@ -393,7 +392,7 @@ impl SyncSnapshot for Snapshot {
         ] {
             let mut scan = self.kv().scan(&family.range())?;
             while let Some((key, _)) = scan.next()? {
-                crate::record::stats::count(&mut stats, key)?;
+                crate::record::stats::count_with_types(&mut stats, key)?;
             }
         }
         crate::record::token::lift_into(&self.0.run.token, &mut stats);

@@ -152,6 +152,17 @@ impl PayloadFs {
         verify::verify(&self.context, self.entries.values())
     }
 
+    /// Reads one file to its end and compares its hashes, SHA-256 too where it is recorded. Unlike
+    /// [`PayloadFs::verify`] this goes through the cache: whoever reads the file next finds what fits.
+    ///
+    /// # Errors
+    /// `NotFound` for a name that no file has; the first damage found.
+    pub fn verify_file(&self, name: &str) -> Result<VerifiedPayload> {
+        let entry = self.entries.get(name);
+        let entry = entry.ok_or_else(|| Error::not_found(format!("no file name=`{name}`")))?;
+        verify::verify_kept(&self.context, entry)
+    }
+
     fn find(&self, path: &Path) -> Result<&Arc<Entry>, io::Error> {
         self.entries
             .get(&name_of(path)?)

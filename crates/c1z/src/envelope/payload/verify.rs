@@ -54,7 +54,7 @@ fn verify_indexed(context: &Context, entry: &IndexEntry, buf: &mut [u8]) -> Resu
         .limits
         .check_decoded("payload file", entry.raw_len)?;
     let mut decoder = stream(&context.source, &context.limits, entry.frames());
-    let (mut xxh64, mut sha256) = (RunningHash::new(), Sha256::new());
+    let mut hashes = Hashes::new();
     let mut len = 0;
     loop {
         let n = read_step(&mut decoder, base, buf)?;
@@ -67,21 +67,12 @@ fn verify_indexed(context: &Context, entry: &IndexEntry, buf: &mut [u8]) -> Resu
         if len > entry.raw_len {
             return Err(wrong_len(base, entry.raw_len, "more"));
         }
-        xxh64.update(produced);
-        sha256.update(produced);
+        hashes.update(produced);
     }
     if len != entry.raw_len {
         return Err(wrong_len(base, entry.raw_len, len));
     }
-    if xxh64.digest() != entry.raw_xxh64 {
-        return Err(wrong_hash(base, entry.raw_xxh64, xxh64.digest()));
-    }
-    let found: [u8; 32] = sha256.finalize().into();
-    if found != entry.raw_sha256 {
-        let expected = format!("decoded bytes with SHA-256 {}", hex(&entry.raw_sha256));
-        return Err(fault::corrupt("payload frame", base, expected, hex(&found)));
-    }
-    Ok(())
+    hashes.compare(entry)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -90,6 +81,68 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Reads one file to its end through the cache, where who reads it next finds it, and compares what is
+/// recorded of it.
+pub(super) fn verify_kept(context: &Arc<Context>, entry: &Arc<Entry>) -> Result<VerifiedPayload> {
+    let mut buf = vec![0; STEP_LEN];
+    let mut verified = VerifiedPayload {
+        files: 1,
+        bytes: entry.len(),
+        hashed: 0,
+    };
+    let Some(indexed) = entry.index_entry() else {
+        read_all(context, entry, &mut buf)?;
+        return Ok(verified);
+    };
+    let file = PayloadFile::open(Arc::clone(context), Arc::clone(entry))?;
+    let mut hashes = Hashes::new();
+    let mut offset = 0;
+    while offset < entry.len() {
+        let n = file.read_at(offset, &mut buf);
+        let n = n.map_err(|e| fault::from_io("read", context.source.path(), e))?;
+        hashes.update(buf.get(..n).unwrap_or_default());
+        offset += n as u64;
+    }
+    hashes
+        .compare(indexed)
+        .map_err(|e| in_entry(context, entry.name(), e))?;
+    verified.hashed = 1;
+    Ok(verified)
+}
+
+/// The hashes of a file's bytes that the index records.
+struct Hashes {
+    xxh64: RunningHash,
+    sha256: Sha256,
+}
+
+impl Hashes {
+    fn new() -> Self {
+        Self {
+            xxh64: RunningHash::new(),
+            sha256: Sha256::new(),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.xxh64.update(bytes);
+        self.sha256.update(bytes);
+    }
+
+    fn compare(self, entry: &IndexEntry) -> Result<()> {
+        let base = entry.frame_offset;
+        if self.xxh64.digest() != entry.raw_xxh64 {
+            return Err(wrong_hash(base, entry.raw_xxh64, self.xxh64.digest()));
+        }
+        let found: [u8; 32] = self.sha256.finalize().into();
+        if found != entry.raw_sha256 {
+            let expected = format!("decoded bytes with SHA-256 {}", hex(&entry.raw_sha256));
+            return Err(fault::corrupt("payload frame", base, expected, hex(&found)));
+        }
+        Ok(())
+    }
 }
 
 fn read_all(context: &Arc<Context>, entry: &Arc<Entry>, buf: &mut [u8]) -> Result<()> {

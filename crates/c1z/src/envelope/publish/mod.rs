@@ -1,7 +1,8 @@
 //! Makes a file appear whole or not at all (`c1z-envelope` §6.2, `store-contract` §0.6).
 //!
 //! 1. Create `.NAME.RANDOM.tmp` in the folder of the target; nobody else has that name.
-//! 2. Write the content, sync the file.
+//! 2. Write the content, sync the file, read it back and compare hashes: what gets the name is what
+//!    was written.
 //! 3. Rename it over the target, or link it to the target's name where an existing file must stay.
 //! 4. Sync the folder.
 //!
@@ -120,9 +121,17 @@ fn write_temporary<T>(
     let file = file.map_err(|e| created(temporary, e))?;
     let mut sink = FileSink::new(file);
     let value = write(&mut sink)?;
-    sink.finish()
+    let written = sink
+        .finish()
         .map_err(|e| fault::from_io("write", temporary, e))?;
-    Ok(value)
+    let found = fs
+        .open(temporary)
+        .and_then(|file| written.is_held_by(&*file));
+    if found.map_err(|e| Error::io("read back", temporary, e))? {
+        return Ok(value);
+    }
+    let message = "file does not hold what was written to it";
+    Err(Error::new(ErrorKind::DataLoss, message).with_hint("check the disk, then save again"))
 }
 
 /// A temporary name that is taken is no reason to tell the caller that the *target* exists.

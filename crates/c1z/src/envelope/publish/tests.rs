@@ -152,6 +152,30 @@ fn every_fault_leaves_the_old_or_the_new_file() {
 }
 
 #[test]
+fn a_bit_that_flips_on_the_way_to_the_disk_or_back_is_seen() {
+    for plan in ["flip write K", "flip:1 write K", "flip read K"] {
+        let mut seen = 0;
+        for k in 0.. {
+            let mem = disk(true);
+            let plan = plan.replace('K', &k.to_string());
+            let fs = FaultFs::new(Arc::new(mem.clone()), FaultPlan::parse(&plan).unwrap());
+            let result = run(&fs, Existing::Replace, k);
+            if fs.faults() == 0 {
+                result.unwrap();
+                break;
+            }
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::DataLoss, "{plan}: {error:?}");
+            assert!(error.is_artifact_unusable(), "{plan}");
+            assert_eq!(mem.read(target()).unwrap(), OLD, "{plan}");
+            assert_eq!(leftovers(&mem), Vec::<String>::new(), "{plan}");
+            seen += 1;
+        }
+        assert!(seen >= 3, "{plan}: {seen} flips");
+    }
+}
+
+#[test]
 fn an_error_of_the_writer_leaves_no_trace() {
     let mem = disk(true);
     let fails = |out: &mut dyn Write| -> Result<()> {

@@ -98,6 +98,32 @@ fn entries_come_from_files_too() {
     }
 }
 
+/// A file that is read back otherwise than it was written: one bit, at its start, middle or end.
+#[test]
+fn a_file_that_holds_other_bytes_than_were_written_is_refused() {
+    let content = noise(5, 3 << 20);
+    let xxh64 = xxhash_rust::xxh64::xxh64(&content, 0);
+    let hashed = |bytes: &[u8]| {
+        let file = Arc::new(MemFile::new(bytes));
+        let content = EntryContent::Hashed { file, xxh64 };
+        let name = "000003.sst".to_owned();
+        vec![NewEntry { name, content }]
+    };
+    for encoding in ENCODINGS {
+        let options = in_encoding(encoding);
+        let plain = write(vec![entry("000003.sst", content.as_slice())], &options);
+        assert!(write(hashed(&content), &options) == plain, "{encoding:?}");
+        for at in [0, content.len() / 2, content.len() - 1] {
+            let mut other = content.clone();
+            other[at] ^= 4;
+            let written = write_v3(&mut Vec::new(), &manifest(), hashed(&other), &options);
+            let error = written.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::DataLoss, "{encoding:?} {at}");
+            assert_eq!(error.file(), Some(Path::new("000003.sst")));
+        }
+    }
+}
+
 #[test]
 fn the_frame_of_an_empty_file_is_that_of_the_reference() {
     let bytes = write(

@@ -94,17 +94,30 @@ impl V1File {
     /// As [`V1File::decode_into`], and `ResourceExhausted` when the budget is too small; nothing is
     /// decoded when the declared length already says so.
     pub fn decode_to_memory(&self, budget: &MemoryBudget) -> Result<V1Database> {
+        self.decode_within(budget)?
+    }
+
+    /// As [`V1File::decode_to_memory`]; the inner error says that the budget is too small, which is no
+    /// fault of the file.
+    pub(crate) fn decode_within(&self, budget: &MemoryBudget) -> Result<Result<V1Database>> {
         let mut database = V1Database::new(budget.clone());
         if let Some(len) = self.declared_len()? {
             self.check_declared(len)?;
-            drop(
-                budget
-                    .reserve(len, "decoded v1 database")
-                    .map_err(|e| self.source.locate(e))?,
-            );
+            if let Err(error) = budget.reserve(len, "decoded v1 database") {
+                return Ok(Err(self.source.locate(error)));
+            }
         }
-        self.decode(|bytes| database.append(bytes))?;
-        Ok(database)
+        let mut is_full = false;
+        let decoded = self.decode(|bytes| {
+            let appended = database.append(bytes);
+            is_full = appended.is_err();
+            appended
+        });
+        match decoded {
+            Ok(_) => Ok(Ok(database)),
+            Err(error) if is_full => Ok(Err(self.source.locate(error))),
+            Err(error) => Err(error),
+        }
     }
 
     fn body(&self) -> Range<u64> {

@@ -17,6 +17,6 @@ use crate::Result;
 /// What reading and writing report; `Internal` if the frame does not decode to its input.
 pub fn write_v1(database: &dyn ReadFile, level: i32, out: &mut dyn Write) -> Result<()> {
     write_frame(out, &MAGIC_V1, database.len(), level, |sink| {
-        copy_file(database, "database", sink)
+        copy_file(database, "database", sink).map(drop)
     })
 }

@@ -73,14 +73,14 @@ pub(in super::super) fn write_frame(
     })
 }
 
-/// Copies `file` to `sink`; `what` is for errors.
+/// Copies `file` to `sink` and returns its XXH64; `what` is for errors.
 pub(in super::super) fn copy_file(
     file: &dyn ReadFile,
     what: &str,
     sink: &mut dyn Write,
-) -> Result<()> {
+) -> Result<u64> {
     let mut buf = vec![0; STEP_LEN];
-    let mut offset = 0;
+    let (mut offset, mut hash) = (0, RunningHash::new());
     while offset < file.len() {
         let read = file.read_at(offset, &mut buf);
         let n = read.map_err(|e| fault::from_io("read", Path::new(what), e))?;
@@ -94,10 +94,11 @@ pub(in super::super) fn copy_file(
             ));
         }
         offset += n as u64;
-        sink.write_all(buf.get(..n).unwrap_or_default())
-            .map_err(cannot_write)?;
+        let bytes = buf.get(..n).unwrap_or_default();
+        hash.update(bytes);
+        sink.write_all(bytes).map_err(cannot_write)?;
     }
-    Ok(())
+    Ok(hash.digest())
 }
 
 /// A failure of the sink; the publisher names the file.
@@ -213,6 +214,50 @@ fn decode_hash(received: Receiver<Vec<u8>>) -> io::Result<(u64, u64)> {
                 hash.update(buf.get(..n).unwrap_or_default());
                 len += n as u64;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::sink;
+
+    /// What the checking decoder finds in `bytes`.
+    fn checked(bytes: &[u8]) -> io::Result<(u64, u64)> {
+        let (pieces, received) = sync_channel(bytes.len());
+        for piece in bytes.chunks(100) {
+            pieces.send(piece.to_vec()).unwrap();
+        }
+        drop(pieces);
+        decode_hash(received)
+    }
+
+    #[test]
+    fn the_checking_decoder_sees_damage() {
+        let raw: Vec<u8> = (0..20_000_u32)
+            .flat_map(|n| (n / 7).to_le_bytes())
+            .collect();
+        let mut bytes = Vec::new();
+        let feed = |out: &mut dyn Write| out.write_all(&raw).map_err(cannot_write);
+        write_frame(&mut bytes, b"", raw.len() as u64, 3, feed).unwrap();
+        let whole = checked(&bytes).unwrap();
+        assert_eq!(whole.1, raw.len() as u64);
+        for at in (0..bytes.len()).step_by(bytes.len() / 50) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x20;
+            assert!(checked(&damaged).is_err(), "byte {at}");
+        }
+        assert!(checked(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn a_source_that_is_shorter_or_longer_than_it_said_is_refused() {
+        let expected = ErrorKind::InvalidArgument;
+        for (said, comes, kind) in [(10, 9, expected), (10, 11, ErrorKind::Io), (0, 1, expected)] {
+            let feed = |out: &mut dyn Write| out.write_all(&vec![1; comes]).map_err(cannot_write);
+            let error = write_frame(&mut sink(), b"", said, 3, feed).unwrap_err();
+            assert_eq!(error.kind(), kind, "{said} {comes}");
         }
     }
 }

@@ -34,6 +34,13 @@ pub enum EntryContent {
     Bytes(Arc<[u8]>),
     /// From another file; its length must not change while it is read.
     File(Arc<dyn ReadFile>),
+    /// From another file, of which it is known what was written to it: other bytes are refused.
+    Hashed {
+        /// The file.
+        file: Arc<dyn ReadFile>,
+        /// XXH64 of its bytes, seed 0.
+        xxh64: u64,
+    },
     /// From the frames of another envelope, copied as they are where the encoding allows it.
     Splice(Splice),
 }
@@ -43,7 +50,7 @@ impl EntryContent {
     pub fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File(file) => file.len(),
+            Self::File(file) | Self::Hashed { file, .. } => file.len(),
             Self::Splice(splice) => splice.entry.raw_len,
         }
     }
@@ -57,6 +64,18 @@ impl EntryContent {
         matches!(self, Self::Splice(_))
     }
 
+    /// Refuses content of which another hash is known than `found`.
+    pub(super) fn check_hash(&self, name: &str, found: u64) -> Result<()> {
+        match self {
+            Self::Hashed { xxh64, .. } if *xxh64 != found => {
+                let expected = format!("bytes with XXH64 {xxh64:016x}");
+                let error = fault::corrupt("payload file", 0, expected, format!("{found:016x}"));
+                Err(error.in_file(name))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The `len` bytes from `offset`; not for a splice.
     pub(super) fn piece(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
         let mut piece = vec![0; len];
@@ -66,7 +85,7 @@ impl EntryContent {
                 let mut rest = bytes.get(from..).unwrap_or_default();
                 std::io::Read::read(&mut rest, &mut piece)
             }
-            Self::File(file) => file.read_at(offset, &mut piece),
+            Self::File(file) | Self::Hashed { file, .. } => file.read_at(offset, &mut piece),
             Self::Splice(_) => Ok(0),
         };
         let n = read.map_err(|e| fault::from_io("read", Path::new(name), e))?;
@@ -85,7 +104,11 @@ impl EntryContent {
     pub(super) fn copy_to(&self, name: &str, out: &mut dyn Write) -> Result<()> {
         match self {
             Self::Bytes(bytes) => out.write_all(bytes).map_err(cannot_write),
-            Self::File(file) => copy_file(&**file, name, out),
+            Self::File(file) => copy_file(&**file, name, out).map(drop),
+            Self::Hashed { file, .. } => {
+                let hash = copy_file(&**file, name, out)?;
+                self.check_hash(name, hash)
+            }
             Self::Splice(splice) => {
                 splice.decode(|bytes| out.write_all(bytes).map_err(cannot_write))
             }
@@ -98,6 +121,7 @@ impl fmt::Debug for EntryContent {
         let kind = match self {
             Self::Bytes(_) => "Bytes",
             Self::File(_) => "File",
+            Self::Hashed { .. } => "Hashed",
             Self::Splice(_) => "Splice",
         };
         f.debug_struct(kind).field("len", &self.len()).finish()

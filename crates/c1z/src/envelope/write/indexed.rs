@@ -146,14 +146,20 @@ impl Codec {
     fn compress(&mut self, raw: &[u8]) -> Result<Vec<u8>> {
         let mut frame = Vec::with_capacity(raw.len() / 3);
         self.compressor.compress_into(raw, &mut frame)?;
+        self.check(&frame, raw)?;
+        Ok(frame)
+    }
+
+    /// Refuses a frame that does not decode to `raw`.
+    fn check(&mut self, frame: &[u8], raw: &[u8]) -> Result<()> {
         let decoded = self
             .decompressor
-            .decompress_exact(&frame, raw.len(), &mut self.decoded);
+            .decompress_exact(frame, raw.len(), &mut self.decoded);
         decoded.map_err(|e| mismatch("").with_source(e))?;
         if self.decoded != raw {
             return Err(mismatch(&format!("bytes=`{}`", raw.len())));
         }
-        Ok(frame)
+        Ok(())
     }
 }
 
@@ -209,7 +215,9 @@ impl IndexBuilder {
                 if open.raw_len == entry.content.len()
                     && let Some(open) = self.open.take()
                 {
-                    self.entries.push(open.close(&entry.name, 0));
+                    let closed = open.close(&entry.name, 0);
+                    entry.content.check_hash(&entry.name, closed.raw_xxh64)?;
+                    self.entries.push(closed);
                 }
                 Ok(())
             }
@@ -274,4 +282,45 @@ fn copy_frames(out: &mut Counted<'_>, splice: &Splice) -> Result<()> {
         offset = end;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    /// A frame that was damaged between compressing and writing is not written.
+    #[test]
+    fn a_frame_that_does_not_decode_to_its_source_is_refused() {
+        let raw: Vec<u8> = b"group:eng:member user:alice "
+            .iter()
+            .cycle()
+            .zip(0_u32..)
+            .map(|(byte, n)| {
+                if n % 37 == 0 {
+                    n.to_le_bytes()[0]
+                } else {
+                    *byte
+                }
+            })
+            .take(3000)
+            .collect();
+        let mut codec = Codec::new(3);
+        let frame = codec.compress(&raw).unwrap();
+        let mut other = raw.clone();
+        other[1500] ^= 1;
+        let refused = codec.check(&frame, &other).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Internal);
+        let mut harmless = 0;
+        for bit in 0..frame.len() * 8 {
+            let mut damaged = frame.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            match codec.check(&damaged, &raw) {
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Internal, "bit {bit}"),
+                // Bits without meaning: what decodes is right, whatever the frame looks like.
+                Ok(()) => harmless += 1,
+            }
+        }
+        assert!(harmless <= 24, "{harmless} bits");
+    }
 }

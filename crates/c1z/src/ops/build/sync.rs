@@ -23,6 +23,9 @@ const STRUCTURE: &str = "grant record";
 /// Share of the memory that sorts records, in eighths.
 const RECORDS_SHARE: usize = 4;
 
+/// Keys of rows of the same identity that are kept as examples.
+const MERGED_MAX: usize = 5;
+
 /// Builds the directory of one sealed sync from its records.
 pub struct SyncBuilder {
     input: Input,
@@ -64,6 +67,8 @@ pub struct BuiltSync {
     pub digest_root: Option<Node>,
     /// Rows that were put and went into another of the same identity.
     pub merged_rows: u64,
+    /// The keys of the first of them, a few, where such rows were folded.
+    pub merged: Vec<Vec<u8>>,
 }
 
 /// The sync run to write.
@@ -200,7 +205,8 @@ impl SyncBuilder {
             None => {}
         }
         let (records, observer) = (self.records, Arc::clone(&self.observer));
-        let passed = self.pass_records()?;
+        let mut merged = Vec::new();
+        let passed = self.pass_records(&mut merged)?;
         let Passed {
             stats: counts,
             digest_root,
@@ -227,18 +233,19 @@ impl SyncBuilder {
             counts,
             digest_root,
             merged_rows: records.saturating_sub(written),
+            merged,
         })
     }
 
     /// Sends records that were sorted through the flow.
-    fn pass_records(self) -> Result<Passed> {
+    fn pass_records(self, merged: &mut Vec<Vec<u8>>) -> Result<Passed> {
         let mut flow = self.flow;
         if let Input::Any(rows) = self.input {
             let mut meter = Meter::start(&*self.observer, Step::Sort, Some(self.records))?;
             let mut scan = rows.finish()?.scan(Bounds::all());
             match self.same_identity {
                 SameIdentity::KeepLast => pass(&mut scan, &mut flow, &mut meter)?,
-                SameIdentity::Fold => pass_folded(scan, &mut flow, &mut meter)?,
+                SameIdentity::Fold => pass_folded(scan, &mut flow, &mut meter, merged)?,
             }
         }
         flow.finish()
@@ -246,7 +253,7 @@ impl SyncBuilder {
 }
 
 /// Whether the builder writes the row itself, or such a row is never written.
-fn is_own(key: &[u8]) -> bool {
+pub(crate) fn is_own(key: &[u8]) -> bool {
     let Some(family) = Family::of(key) else {
         return false;
     };
@@ -275,13 +282,21 @@ fn pass(scan: &mut SortedScan, flow: &mut Flow, meter: &mut Meter<'_>) -> Result
 }
 
 /// As [`pass`], but grants with one key become one.
-fn pass_folded(mut scan: SortedScan, flow: &mut Flow, meter: &mut Meter<'_>) -> Result<()> {
+fn pass_folded(
+    mut scan: SortedScan,
+    flow: &mut Flow,
+    meter: &mut Meter<'_>,
+    merged: &mut Vec<Vec<u8>>,
+) -> Result<()> {
     let mut held = Held::default();
     while let Some(row) = scan.next()? {
         if row.is_newest {
             held.send(flow)?;
             held.begin(row.key, row.value);
         } else {
+            if merged.len() < MERGED_MAX {
+                merged.push(row.key.to_vec());
+            }
             held.add(row.value)?;
         }
         meter.row()?;

@@ -25,6 +25,8 @@ pub struct PackOptions {
     pub entropy: Arc<dyn Entropy>,
     /// What happens when the output exists; default it stays, and the operation is refused.
     pub existing: Existing,
+    /// Where temporary files go but the last one, which becomes the output; default beside the output.
+    pub temporary: Option<PathBuf>,
     /// Layout and compression of the payload, and the memory for it.
     pub write: WriteOptions,
 }
@@ -35,6 +37,7 @@ impl Default for PackOptions {
             fs: Arc::new(OsFs),
             entropy: Arc::new(OsEntropy),
             existing: Existing::Keep,
+            temporary: None,
             write: WriteOptions::default(),
         }
     }
@@ -97,7 +100,7 @@ impl V3Builder {
     ) -> Result<Self> {
         let output = output.into();
         check_output(&*pack.fs, &output, pack.existing)?;
-        let workspace = Workspace::beside(Arc::clone(&pack.fs), &*pack.entropy, &output)?;
+        let workspace = Workspace::for_output(pack, &output)?;
         // The directory is only a stop on the way into the file.
         let build = BuildOptions {
             sync: false,
@@ -131,8 +134,21 @@ impl V3Builder {
     /// Those of [`SyncBuilder::finish`] and [`pack`]. What stood at the output before still does,
     /// unless the error came after the file was put there; temporary files are gone either way.
     pub fn finish(self, run: Option<RunToWrite<'_>>) -> Result<V3Summary> {
+        self.finish_checked(run, |_| Ok(()))
+    }
+
+    /// As [`V3Builder::finish`], but publishes only if `check` agrees to what was built.
+    ///
+    /// # Errors
+    /// Also what `check` returns.
+    pub fn finish_checked(
+        self,
+        run: Option<RunToWrite<'_>>,
+        check: impl FnOnce(&BuiltSync) -> Result<()>,
+    ) -> Result<V3Summary> {
         let observer = self.sync.observer();
         let sync = self.sync.finish(run)?;
+        check(&sync)?;
         Meter::start(&*observer, Step::Pack, None)?;
         let envelope = pack(&sync, &self.output, &self.pack);
         drop(self.workspace);
@@ -159,14 +175,15 @@ pub(crate) fn check_output(fs: &dyn Fs, output: &Path, existing: Existing) -> Re
     }
 }
 
-/// Packs the directory of `sync` into a v3 file and publishes it. The payload is read file by file.
+/// Packs the directory of `sync` into a v3 file and publishes it. The payload is read file by file, and
+/// must be what was written.
 ///
 /// # Errors
 /// Those of [`publish`] and [`write_v3`].
 pub fn pack(sync: &BuiltSync, output: &Path, options: &PackOptions) -> Result<WriteSummary> {
     let manifest = manifest_of(sync)?;
     let dir = &sync.database.dir;
-    let entry = |name: &String| -> Result<NewEntry> {
+    let entry = |(name, &xxh64): (&String, &u64)| -> Result<NewEntry> {
         let path = dir.join(name);
         let file = options
             .fs
@@ -174,11 +191,12 @@ pub fn pack(sync: &BuiltSync, output: &Path, options: &PackOptions) -> Result<Wr
             .map_err(|e| Error::io("open", &path, e))?;
         Ok(NewEntry {
             name: name.clone(),
-            content: EntryContent::File(file),
+            content: EntryContent::Hashed { file, xxh64 },
         })
     };
     let names = sync.database.files.iter().map(|(name, _)| name);
-    let entries = names.map(entry).collect::<Result<Vec<_>>>()?;
+    let hashed = names.zip(&sync.database.hashes);
+    let entries = hashed.map(entry).collect::<Result<Vec<_>>>()?;
     publish(
         &*options.fs,
         &*options.entropy,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use shingle::vfs::{Entropy, Fs};
 
+use super::PackOptions;
 use crate::{Error, Result};
 
 /// Longest part of the output's name that the folder's name repeats, bytes.
@@ -18,6 +19,15 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
+    /// The folder for building `output`: beside it, or where `pack` says.
+    pub(crate) fn for_output(pack: &PackOptions, output: &Path) -> Result<Self> {
+        let fs = Arc::clone(&pack.fs);
+        match (&pack.temporary, output.file_name()) {
+            (Some(folder), Some(name)) => Self::beside(fs, &*pack.entropy, &folder.join(name)),
+            _ => Self::beside(fs, &*pack.entropy, output),
+        }
+    }
+
     /// Creates the folder.
     pub(crate) fn beside(fs: Arc<dyn Fs>, entropy: &dyn Entropy, output: &Path) -> Result<Self> {
         let name = output.file_name().and_then(|name| name.to_str());

@@ -62,7 +62,7 @@ fn put_references(out: &mut Vec<u8>, source: &Grant) {
 }
 
 /// Appends a message of string fields numbered from 1 as field `number`.
-fn put_texts<const N: usize>(out: &mut Vec<u8>, number: u32, texts: [&str; N]) {
+pub(super) fn put_texts<const N: usize>(out: &mut Vec<u8>, number: u32, texts: [&str; N]) {
     let lens = texts.iter().filter(|text| !text.is_empty());
     wire::put_header(
         out,

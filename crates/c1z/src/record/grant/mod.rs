@@ -2,18 +2,20 @@
 //!
 //! [`to_record`] and [`from_record`] are the definition of the map, over whole messages. The other
 //! files are shortcuts for hot paths and are tested to agree with it: [`encode_into`] writes stored
-//! bytes from a message, [`GrantView`] borrows from stored bytes and writes message bytes. [`fold`]
+//! bytes from a message, [`MessageView`] from the bytes of one, [`GrantView`] borrows from stored bytes and writes message bytes. [`fold`]
 //! joins two rows that have one identity (`c1z3-keyspace` §4.2, §5.2, §5.3, §5.6).
 
 mod build;
 mod encode;
 mod fold;
+mod from_message;
 mod sources;
 mod transcode;
 mod view;
 
 pub use encode::encode_into;
 pub use fold::fold;
+pub use from_message::MessageView;
 pub use sources::Sources;
 pub use view::{EntitlementRefView, GrantView, PrincipalRefView};
 

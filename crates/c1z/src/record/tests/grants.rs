@@ -15,6 +15,7 @@ use proptest::prelude::*;
 
 use crate::engine::Profile;
 use crate::engine::types::Timestamp;
+use crate::record::grant::MessageView;
 use crate::record::{
     Expansion, GrantPut, GrantView, PutExpansion, StoredExpansion, fuzz, grant, message, timestamp,
 };
@@ -163,6 +164,40 @@ proptest! {
     }
 
     #[test]
+    fn bytes_of_a_message_become_what_the_message_becomes(
+        source in grants(),
+        moment in moments(),
+        state in (option::of(expandable()), any::<bool>()),
+        seed in any::<u64>(),
+    ) {
+        let expansion = state.0.as_ref().map(message::encode);
+        let state = StoredExpansion {
+            expansion: expansion.as_deref(),
+            needs_expansion: state.1,
+        };
+        let ordinary = message::encode(&source);
+        for told in [ordinary.clone(), shuffled(&ordinary, seed), ordinary.repeat(2)] {
+            let Some(view) = MessageView::parse(&told).unwrap() else { continue };
+            let mut found = Vec::new();
+            view.encode_into(moment, state, &mut found).unwrap();
+            let decoded: Grant = message::decode("grant", &told).unwrap();
+            let put = GrantPut {
+                profile: Profile::GoPebble,
+                discovered_at: moment,
+                expansion: PutExpansion::Keep(state),
+            };
+            let mut plain = Vec::new();
+            grant::encode_into(&decoded, &put, &mut plain).unwrap();
+            prop_assert_eq!(found, plain);
+        }
+        // What an ordinary encoder writes is understood, but for what is lifted.
+        let lifts = source.annotations.iter().any(|annotation| {
+            annotation.type_url.ends_with("c1.connector.v2.GrantExpandable")
+        });
+        prop_assert_eq!(MessageView::parse(&ordinary).unwrap().is_some(), !lifts);
+    }
+
+    #[test]
     fn what_a_reader_gets_is_written_as_it_was(source in grants(), moment in moments()) {
         let put = GrantPut { discovered_at: moment, ..GrantPut::default() };
         let once = grant::to_record(&source, &put).unwrap();
@@ -190,17 +225,8 @@ proptest! {
     fn any_order_of_fields_is_read_alike(source in grants(), seed in any::<u64>()) {
         let mut stored = Vec::new();
         grant::encode_into(&source, &GrantPut::default(), &mut stored).unwrap();
-        let mut fields: Vec<&[u8]> = c1z_proto::scan::fields(&stored)
-            .map(|field| &stored[field.unwrap().range])
-            .collect();
-        let mut state = seed | 1;
-        for i in (1..fields.len()).rev() {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let other = usize::try_from(state >> 33).unwrap() % (i + 1);
-            fields.swap(i, other);
-        }
         // Everything twice: singular messages merge, lists and maps repeat.
-        let shuffled = [fields.concat(), stored.clone()].concat();
+        let shuffled = [shuffled(&stored, seed), stored.clone()].concat();
         fuzz::value(crate::keyspace::Family::Grant, &shuffled);
     }
 
@@ -216,6 +242,22 @@ proptest! {
 }
 
 /// Records of one identity.
+/// The fields of a message in an order drawn from a seed.
+fn shuffled(message: &[u8], seed: u64) -> Vec<u8> {
+    let mut fields: Vec<&[u8]> = c1z_proto::scan::fields(message)
+        .map(|field| &message[field.unwrap().range])
+        .collect();
+    let mut state = seed | 1;
+    for i in (1..fields.len()).rev() {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let other = usize::try_from(state >> 33).unwrap() % (i + 1);
+        fields.swap(i, other);
+    }
+    fields.concat()
+}
+
 fn records() -> impl Strategy<Value = GrantRecord> {
     let source =
         (text(), any::<bool>()).prop_map(|(entitlement_id, is_direct)| GrantSourceRecord {

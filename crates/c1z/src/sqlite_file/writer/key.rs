@@ -68,6 +68,12 @@ pub(super) fn columns(key: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
+/// The rowid of a key.
+pub(super) fn rowid(key: &[u8]) -> i64 {
+    let bytes = key.last_chunk().copied().unwrap_or_default();
+    (u64::from_be_bytes(bytes) ^ SIGN).cast_signed()
+}
+
 /// Turns keys into records. Keeps its buffers.
 #[derive(Debug, Default)]
 pub(super) struct KeyDecoder {

@@ -105,6 +105,8 @@ pub struct Writer {
     options: WriteOptions,
     /// A table was begun and not finished, or a write failed.
     broken: bool,
+    /// Rows that repeat a unique key were reported.
+    useless: bool,
 }
 
 impl Writer {
@@ -140,6 +142,7 @@ impl Writer {
             objects,
             options,
             broken: false,
+            useless: false,
         })
     }
 
@@ -165,10 +168,14 @@ impl Writer {
     /// Writes the tables that are left and the schema.
     ///
     /// # Errors
-    /// `Poisoned` after a failed write or an unfinished table; `Invalid` if the schema has more
-    /// objects than fit (about 400 pages of statements).
+    /// `Poisoned` after a failed write or an unfinished table; `Invalid` after rows that repeat a
+    /// unique key were reported, and if the schema has more objects than fit (about 400 pages of
+    /// statements).
     pub fn finish(mut self) -> Result<Written> {
         self.check_whole()?;
+        if self.useless {
+            return Err(Error::invalid("sqlite writer: rows repeat a unique key"));
+        }
         for position in 0..self.objects.len() {
             let unwritten = self
                 .objects

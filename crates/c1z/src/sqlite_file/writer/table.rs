@@ -189,6 +189,24 @@ impl<'w> TableWriter<'w> {
     /// # Errors
     /// `Invalid` if two rows have the same key in a unique index.
     pub fn finish(self) -> Result<u64> {
+        self.finish_with(None)
+    }
+
+    /// As [`TableWriter::finish`], but rows with the same key in a unique index are no error: the row
+    /// ids of all but the first of each key are returned, ascending, and the database is of no use.
+    /// The caller learns from one pass which rows to leave out of the next.
+    ///
+    /// # Errors
+    /// `Io` from the file system.
+    pub fn finish_reporting(self) -> Result<Vec<i64>> {
+        let mut repeated = Vec::new();
+        self.finish_with(Some(&mut repeated))?;
+        repeated.sort_unstable();
+        repeated.dedup();
+        Ok(repeated)
+    }
+
+    fn finish_with(self, mut repeated: Option<&mut Vec<i64>>) -> Result<u64> {
         let Self {
             writer,
             position,
@@ -202,9 +220,10 @@ impl<'w> TableWriter<'w> {
             object.root = Some(root);
         }
         for index in indexes {
-            index.finish(writer)?;
+            index.finish(writer, repeated.as_deref_mut())?;
         }
         writer.broken = false;
+        writer.useless |= repeated.is_some_and(|rows| !rows.is_empty());
         Ok(rows)
     }
 }
@@ -278,7 +297,8 @@ impl IndexWriter {
         self.sorter.push(&self.key)
     }
 
-    fn finish(self, writer: &mut Writer) -> Result<()> {
+    /// Rows that repeat a unique key go into `repeated`; without it they are an error.
+    fn finish(self, writer: &mut Writer, mut repeated: Option<&mut Vec<i64>>) -> Result<()> {
         let mut tree = IndexTree::new();
         let mut decoder = KeyDecoder::default();
         let (mut record, mut cell, mut last) = (Vec::new(), Vec::new(), self.key);
@@ -288,7 +308,10 @@ impl IndexWriter {
             decoder.decode(key, &mut record)?;
             if self.def.unique {
                 if key::columns(key) == key::columns(&last) && !decoder.has_null() {
-                    return Err(duplicate(&self.def, key));
+                    match &mut repeated {
+                        Some(rows) => rows.push(key::rowid(key)),
+                        None => return Err(duplicate(&self.def, key)),
+                    }
                 }
                 last.clear();
                 last.extend_from_slice(key);

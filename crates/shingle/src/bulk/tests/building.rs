@@ -59,6 +59,10 @@ fn a_database_holds_what_went_in_and_the_same_bytes_always() {
                 .iter()
                 .map(|(name, bytes)| (name.clone(), bytes.len() as u64)))
         );
+        let hashes = files
+            .values()
+            .map(|bytes| crate::checksum::FileHash::of(bytes));
+        assert!(hashes.eq(built.hashes.iter().copied()));
         assert_eq!(built.rows, expected.len() as u64);
         let raw_bytes = expected
             .iter()

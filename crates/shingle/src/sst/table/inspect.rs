@@ -234,7 +234,7 @@ impl Table {
     }
 
     /// Compares what a walk found with the properties.
-    fn compare(&self, contents: &Contents) -> Result<()> {
+    pub(super) fn compare(&self, contents: &Contents) -> Result<()> {
         let p = &self.properties;
         let (data_blocks, data_len) = self.data_extent()?;
         let deletions = contents.point_deletions + contents.range_deletions;

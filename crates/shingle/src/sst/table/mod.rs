@@ -7,6 +7,7 @@ mod inspect;
 mod open;
 mod point;
 mod readahead;
+mod survey;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::vfs::ReadFile;
 pub use cursor::TableCursor;
 pub use inspect::{BlockInfo, BlockKind, Contents};
 pub use point::Value;
+pub use survey::{EntrySink, Recovered, Survey, Unreadable, recover};
 
 use index::Index;
 use values::ValueIndex;

@@ -296,8 +296,8 @@ impl TableWriter {
         let metaindex = self.output.put_raw(&kv_block::encode(&pairs))?;
         let attributes = self.properties.attributes();
         let footer = Footer::encode_v7(ChecksumKind::Crc32c, metaindex, index.root, attributes);
-        let file_len = self.output.finish(&footer, self.options.sync)?;
-        self.summarize(file_len, last_point)
+        let file = self.output.finish(&footer, self.options.sync)?;
+        self.summarize(file, last_point)
     }
 
     fn fill_properties(&mut self, data_len: u64, index: &index::IndexTotals) {
@@ -329,7 +329,11 @@ impl TableWriter {
             .insert("obsolete-key".to_owned(), all_obsolete.to_vec());
     }
 
-    fn summarize(mut self, file_len: u64, last_point: Option<InternalKey>) -> Result<TableSummary> {
+    fn summarize(
+        mut self,
+        (file_len, file_xxh64): (u64, u64),
+        last_point: Option<InternalKey>,
+    ) -> Result<TableSummary> {
         if self.index.rows() != self.contents.points {
             return Err(Error::new(
                 ErrorKind::Internal,
@@ -350,6 +354,7 @@ impl TableWriter {
         };
         Ok(TableSummary {
             file_len,
+            file_xxh64,
             bounds,
             contents: self.contents,
             properties: self.properties,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::WriterOptions;
 use super::index::IndexWriter;
 use super::pool::{CompressionPool, Job, Pending};
+use crate::checksum::FileHash;
 use crate::sst::handle::{BlockHandle, TRAILER_LEN};
 use crate::sst::wrapper::{Compression, Sealed, Sealer};
 use crate::vfs::WriteFile;
@@ -27,6 +28,7 @@ pub(super) struct Output {
     buffer: Vec<u8>,
     /// Bytes written and gathered.
     offset: u64,
+    hash: FileHash,
     compression: Compression,
     verify: bool,
     sealer: Sealer,
@@ -64,6 +66,7 @@ impl Output {
             path,
             buffer: Vec::with_capacity(BUFFER_LEN),
             offset: 0,
+            hash: FileHash::new(),
             compression: options.compression,
             verify: options.verify,
             sealer: Sealer::default(),
@@ -202,6 +205,7 @@ impl Output {
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.offset += bytes.len() as u64;
+        self.hash.update(bytes);
         if self.buffer.len() + bytes.len() > BUFFER_LEN {
             self.flush()?;
         }
@@ -234,8 +238,8 @@ impl Output {
         stats.join(",")
     }
 
-    /// Writes the footer and ends the file; returns its length.
-    pub(super) fn finish(&mut self, footer: &[u8], sync: bool) -> Result<u64> {
+    /// Writes the footer and ends the file; returns its length and hash.
+    pub(super) fn finish(&mut self, footer: &[u8], sync: bool) -> Result<(u64, u64)> {
         self.write(footer)?;
         self.flush()?;
         if sync {
@@ -243,6 +247,6 @@ impl Output {
                 .sync()
                 .map_err(|e| Error::io("sync a table", &self.path, e))?;
         }
-        Ok(self.offset)
+        Ok((self.offset, self.hash.digest()))
     }
 }

@@ -1,0 +1,46 @@
+//! How a v3 sync is written.
+
+use std::sync::Arc;
+
+use shingle::vfs::{Clock, OsClock, OsEntropy};
+
+use crate::engine::ids::{Ksuids, SyncIds};
+use crate::engine::writer::ASSET_LEN_MAX;
+use crate::engine::{CancelFlag, Profile};
+
+/// Options of a [`super::PebbleStore`]. The default suits users.
+#[derive(Clone, Debug)]
+pub struct PebbleOptions {
+    /// Whose answers and bytes to give where the Go engines disagree; default our own.
+    pub profile: Profile,
+    /// What time it is; default that of the system.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of new syncs, which have to be KSUIDs; default random ones.
+    pub ids: Arc<dyn SyncIds>,
+    /// Whether starting a sync deletes the one that the store holds; default no, it is refused. With
+    /// [`Profile::GoPebble`] always.
+    pub replace: bool,
+    /// Whether the end of a sync builds the hash index and the digests; default yes.
+    pub digests: bool,
+    /// Largest asset in bytes; default [`ASSET_LEN_MAX`]. An asset passes through memory twice.
+    pub asset_len_max: u64,
+    /// Makes calls give up; default never raised.
+    pub cancel: CancelFlag,
+    /// Most bytes of keys and values that a store in memory holds; default 256 MiB.
+    pub memory_bytes_max: u64,
+}
+
+impl Default for PebbleOptions {
+    fn default() -> Self {
+        Self {
+            profile: Profile::default(),
+            clock: Arc::new(OsClock),
+            ids: Arc::new(Ksuids::new(Arc::new(OsEntropy))),
+            replace: false,
+            digests: true,
+            asset_len_max: ASSET_LEN_MAX,
+            cancel: CancelFlag::new(),
+            memory_bytes_max: crate::MemoryBudget::DEFAULT_BYTES,
+        }
+    }
+}

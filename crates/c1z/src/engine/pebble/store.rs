@@ -1,0 +1,250 @@
+//! A v3 sync that is written: the engine over a database, behind a handle.
+
+use std::fmt;
+use std::sync::Arc;
+
+use shingle::batch::Batch;
+
+use super::kv::Kv;
+use super::legacy;
+use super::live::{Ids, Live};
+use super::live_kv::{LiveKv, is_index};
+use super::memory::MemoryKv;
+use super::options::PebbleOptions;
+use crate::budget::MemoryBudget;
+use crate::engine::contract::Contract;
+use crate::engine::types::SyncId;
+use crate::engine::{Identity, StorageEngine};
+use crate::keyspace::{Family, KeyRange, MetadataKey, prefix, stamp};
+use crate::{Error, ErrorKind, Result};
+
+/// A store of one sync in the layout of v3 files: records, indexes and digests are, key by key, what such a file holds.
+///
+/// Any number of threads may read and write. Reads see whole calls: each page of a list, each stream and each point read
+/// is a snapshot. See [`crate::engine::Writer`] and [`crate::engine::Lifecycle`] for what writes promise.
+///
+/// ```
+/// # fn main() -> c1z::Result<()> {
+/// use c1z::engine::types::SyncType;
+/// use c1z::engine::{PebbleOptions, PebbleStore};
+/// use c1z_proto::connector::v2::ResourceType;
+///
+/// let store = PebbleStore::in_memory(PebbleOptions::default())?;
+/// let engine = store.engine();
+/// let sync = engine.start_new_sync(&SyncType::Full, "")?;
+/// engine.put_resource_types(&[ResourceType { id: "user".into(), ..Default::default() }])?;
+/// engine.end_sync()?;
+/// assert_eq!(engine.stats(Some(&sync), None)?.resource_types, 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct PebbleStore {
+    contract: Contract<Live>,
+    warnings: Vec<String>,
+}
+
+/// Takes the key and the value of a row.
+pub type EachRow<'a> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'a;
+
+impl PebbleStore {
+    /// What makes a record the same record in such a store.
+    pub const IDENTITY: Identity = Identity::Structural;
+
+    /// An empty store in memory, within [`PebbleOptions::memory_bytes_max`].
+    ///
+    /// # Errors
+    /// `ResourceExhausted` when not even an empty store fits.
+    pub fn in_memory(options: PebbleOptions) -> Result<Self> {
+        let kv = MemoryKv::new(options.memory_bytes_max);
+        Self::open(Arc::new(kv), options, false)
+    }
+
+    /// A store in memory with the rows of a database, such as those of an unfinished sync that goes on. Indexes are derived
+    /// from the primaries, whatever index rows there are; a half-built digest is left out; rows in the layout of July 2026
+    /// are re-keyed.
+    ///
+    /// # Errors
+    /// `FormatOlder` and `FormatNewer` for layouts that are not read; `DataLoss` for rows that contradict the layout;
+    /// `ResourceExhausted` when they do not fit.
+    pub fn from_rows(
+        options: PebbleOptions,
+        rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) -> Result<Self> {
+        let kv = MemoryKv::holding(rows, options.memory_bytes_max)?;
+        let raw = kv.snapshot();
+        let kv = MemoryKv::new(options.memory_bytes_max);
+        let mut warnings = Vec::new();
+        kv.write(current_rows(&raw, options.memory_bytes_max, &mut warnings)?)?;
+        drop(raw);
+        let store = Self::open(Arc::new(kv), options, false)?;
+        Ok(Self { warnings, ..store })
+    }
+
+    pub(super) fn open(
+        kv: Arc<dyn LiveKv>,
+        options: PebbleOptions,
+        read_only: bool,
+    ) -> Result<Self> {
+        if !read_only {
+            stamp_if_empty(kv.as_ref())?;
+        }
+        let (profile, clock) = (options.profile, Arc::clone(&options.clock));
+        let live = Live::new(kv, options, read_only);
+        // A damaged run is said here, not by the first call.
+        live.view().sync()?;
+        let contract = Contract::new(Box::new(live), profile, clock);
+        Ok(Self {
+            contract,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// The same rows behind a new handle: nothing is current or viewed, nothing is unsaved, and the clock is trusted afresh.
+    /// O(1).
+    ///
+    /// # Errors
+    /// Those of opening.
+    pub fn reopen(self, read_only: bool) -> Result<Self> {
+        let live = self.contract.source();
+        Self::open(Arc::clone(&live.kv), live.options.clone(), read_only)
+    }
+
+    /// What a user should know about the rows that the store began with.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &dyn StorageEngine {
+        &self.contract
+    }
+
+    /// Calls `each` with every row of a snapshot, in the order of keys: what a file of this sync would hold, indexes included,
+    /// also while it is not finished. O(rows), in constant memory.
+    ///
+    /// # Errors
+    /// The first of `each`.
+    pub fn for_each_row(&self, each: &mut EachRow<'_>) -> Result<()> {
+        let mut scan = self.contract.source().view().kv.scan(&everything())?;
+        while let Some((key, value)) = scan.next()? {
+            each(key, value)?;
+        }
+        Ok(())
+    }
+
+    /// The expander's graph of a sync (`store-contract` §1.6): one opaque text, none if there is none.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown sync.
+    pub fn entitlement_graph(&self, sync: &SyncId) -> Result<Option<Vec<u8>>> {
+        let view = self.contract.source().view();
+        view.require(sync)?;
+        let found = view.kv.get(&MetadataKey::EntitlementGraph.to_vec())?;
+        Ok(found.map(|value| value.to_vec()))
+    }
+
+    /// Stores the expander's graph of a sync, or deletes it; also after the end. Any change of grants that is not the
+    /// expander's own drops it.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown sync, `ReadOnly`.
+    pub fn set_entitlement_graph(&self, sync: &SyncId, graph: Option<&[u8]>) -> Result<()> {
+        let live = self.contract.source();
+        live.writable()?;
+        let mut handle = live.lock();
+        let view = live.view();
+        view.require(sync)?;
+        let key = MetadataKey::EntitlementGraph.to_vec();
+        let mut batch = Batch::new();
+        match graph {
+            Some(graph) => batch.set(&key, graph)?,
+            None if view.kv.get(&key)?.is_some() => batch.delete(&key)?,
+            None => return Ok(()),
+        }
+        live.write(&mut handle, batch, Ids::Kept)
+    }
+}
+
+impl fmt::Debug for PebbleStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PebbleStore({:?})", self.contract.source().kv)
+    }
+}
+
+/// Stamps the layout of a database without rows (`c1z3-keyspace` §3.6). That is no change of the store.
+fn stamp_if_empty(kv: &dyn LiveKv) -> Result<()> {
+    let rows = kv.snapshot();
+    let stamped = rows.get(&MetadataKey::KeyspaceVersion.to_vec())?.is_some();
+    if stamped || has_rows(rows.as_ref())? {
+        return Ok(());
+    }
+    let mut batch = Batch::new();
+    for key in [MetadataKey::KeyspaceVersion, MetadataKey::GrantIdFormat] {
+        batch.set(&key.to_vec(), &stamp::CURRENT)?;
+    }
+    kv.write(batch)
+}
+
+fn has_rows(kv: &dyn Kv) -> Result<bool> {
+    Ok(kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some())
+}
+
+/// The rows that a store begins with: those of a database in today's layout, without what is derived again or known to be
+/// incomplete. Rows of nobody stay.
+fn current_rows(raw: &Arc<dyn Kv>, bytes_max: u64, warnings: &mut Vec<String>) -> Result<Batch> {
+    let stamp_of = |key: MetadataKey<'_>| raw.get(&key.to_vec());
+    let version = stamp_of(MetadataKey::KeyspaceVersion)?;
+    let id_format = stamp_of(MetadataKey::GrantIdFormat)?;
+    let has_rows = has_rows(raw.as_ref())?;
+    let mut batch = Batch::new();
+    let kv = match stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)? {
+        stamp::Layout::Current => Arc::clone(raw),
+        stamp::Layout::ExternalId => {
+            batch.set(&MetadataKey::GrantIdFormat.to_vec(), &stamp::CURRENT)?;
+            let budget = MemoryBudget::new(bytes_max);
+            legacy::rekey(raw.as_ref(), &budget, warnings)?
+        }
+    };
+    let half_built = stamp_of(MetadataKey::DigestBuildPending)?.is_some();
+    let is_left_out = |key: &[u8]| {
+        let family = Family::of(key);
+        family.is_some_and(|family| is_index(family) || (half_built && family.is_derived()))
+            || is_pending_marker(key)
+    };
+    let mut scan = kv.scan(&everything())?;
+    while let Some((key, value)) = scan.next()? {
+        if !is_left_out(key) {
+            batch.set(key, value)?;
+        }
+    }
+    Ok(batch)
+}
+
+fn everything() -> KeyRange {
+    KeyRange {
+        lower: Vec::new(),
+        upper: None,
+    }
+}
+
+fn is_pending_marker(key: &[u8]) -> bool {
+    [
+        MetadataKey::GrantIndexPending,
+        MetadataKey::DigestBuildPending,
+    ]
+    .iter()
+    .any(|marker| marker.to_vec() == key)
+}
+
+/// Refuses ids that no v3 file can hold.
+pub(super) fn check_sync_id(id: &SyncId) -> Result<()> {
+    crate::ksuid::Ksuid::parse(id.as_str())
+        .map(drop)
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidArgument,
+                format!("a v3 file cannot hold this sync: sync_id=`{id}`"),
+            )
+            .with_source(error)
+        })
+}

@@ -1,0 +1,74 @@
+//! One conversion under way: what all targets share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::loss::LossReport;
+use super::options::ConvertOptions;
+use super::source::{Source, SourceItem};
+use crate::Result;
+use crate::envelope::WriteOptions;
+use crate::ops::build::PackOptions;
+use crate::ops::observe::{Meter, Observer, Step};
+
+/// A conversion.
+pub(super) struct Job<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) output: &'a Path,
+    pub(super) options: &'a ConvertOptions,
+    pub(super) losses: LossReport,
+    /// Bytes of the output, once it is a file.
+    pub(super) file_len: Option<u64>,
+}
+
+impl Job<'_> {
+    /// How the output is packed and published.
+    pub(super) fn pack_options(&self) -> PackOptions {
+        let options = self.options;
+        PackOptions {
+            fs: Arc::clone(&options.fs),
+            entropy: Arc::clone(&options.entropy),
+            existing: options.existing,
+            temporary: options.temporary.clone(),
+            write: WriteOptions {
+                encoding: options.encoding,
+                level: options.level,
+                threads: options.threads,
+                budget: options.budget.clone(),
+                ..WriteOptions::default()
+            },
+        }
+    }
+}
+
+/// Tells an observer of records as they pass, a step for each kind.
+pub(super) struct RecordMeter<'a> {
+    observer: &'a dyn Observer,
+    step: Option<(Step, Meter<'a>)>,
+}
+
+impl<'a> RecordMeter<'a> {
+    pub(super) fn new(observer: &'a dyn Observer) -> Self {
+        Self {
+            observer,
+            step: None,
+        }
+    }
+
+    /// An item passes.
+    pub(super) fn item(&mut self, item: &SourceItem<'_>) -> Result<()> {
+        let step = match item {
+            SourceItem::Record(record) => Step::Records(record.kind()),
+            SourceItem::Session(_) | SourceItem::Row(..) => Step::Rows,
+        };
+        match &mut self.step {
+            Some((current, meter)) if *current == step => meter.row(),
+            _ => {
+                let mut meter = Meter::start(self.observer, step, None)?;
+                meter.row()?;
+                self.step = Some((step, meter));
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! A v1 file: any number of syncs in the tables of a SQLite database.
+//!
+//! The file is one compressed stream, which cannot be read at an offset: it is decoded into memory if
+//! it fits a quarter of the budget, else into a temporary file, which is removed in the end.
+
+use std::borrow::Cow;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use c1z_proto::connector::v2;
+use shingle::bulk::InputOrder;
+use shingle::vfs::{ReadFile, WriteFile};
+
+use super::{Source, SourceRecord, SourceSync, TakeRecord, TakeRow, TakeSession};
+use crate::engine::Profile;
+use crate::envelope::{EnvelopeFile, OpenOptions, PayloadOptions, V1File};
+use crate::ops::RecordKind;
+use crate::ops::build::Workspace;
+use crate::ops::build::v1::{V1Columns, V1Grant, V1Row};
+use crate::ops::convert::options::ConvertOptions;
+use crate::record::{SessionView, annotation, message};
+use crate::sqlite_file::{Database, ObjectKind};
+use crate::v1_tables::{
+    Assets, Entitlements, Grants, ResourceTypes, Resources, Tables, TypedTable, V1Table, Zone,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes that are gathered before they are written to the temporary file.
+const SPOOL_BUFFER: usize = 1 << 20;
+/// Name of the annotation that older files keep in the message.
+const EXPANDABLE: &[u8] = b"c1.connector.v2.GrantExpandable";
+
+/// The tables of a v1 file.
+#[derive(Debug)]
+pub(crate) struct V1Source {
+    database: Database,
+    tables: Tables,
+    syncs: Vec<SourceSync>,
+    /// By sync: whether the expansion columns of its grants are complete.
+    backfilled: Vec<bool>,
+    zone: Zone,
+    /// The folder of the temporary file, removed after the database was closed.
+    _spool: Option<Workspace>,
+}
+
+impl V1Source {
+    /// Opens a file; a temporary file lies beside `output`, unless the options say otherwise.
+    pub(crate) fn open(path: &Path, output: &Path, options: &ConvertOptions) -> Result<Self> {
+        let envelope = OpenOptions {
+            limits: options.limits,
+            variables: options.variables.clone(),
+            payload: PayloadOptions::new(options.budget.clone()),
+        };
+        let EnvelopeFile::V1(file) = EnvelopeFile::open(&*options.fs, path, &envelope)? else {
+            return Err(Error::new(ErrorKind::EngineMismatch, "not a v1 file"));
+        };
+        let (image, spool) = decode(&file, output, options)?;
+        let database = Database::open(image)?;
+        let tables = Tables::open(&database)?;
+        let mut source = Self {
+            database,
+            tables,
+            syncs: Vec::new(),
+            backfilled: Vec::new(),
+            zone: options.zone.clone(),
+            _spool: spool,
+        };
+        source.read_syncs()?;
+        Ok(source)
+    }
+
+    fn read_syncs(&mut self) -> Result<()> {
+        let Some(table) = &self.tables.sync_runs else {
+            return Ok(());
+        };
+        let has_columns = self
+            .tables
+            .grants
+            .as_ref()
+            .is_some_and(|t| t.has("expansion"));
+        let mut rows = table.table().scan(..);
+        while let Some(row) = rows.next()? {
+            let row = table.read(row)?;
+            self.backfilled.push(has_columns && row.grants_backfilled);
+            self.syncs.push(SourceSync {
+                run: row.to_sync_run(&self.zone)?,
+                stored: None,
+                rowid: Some(row.id),
+                order: InputOrder::Any,
+                has_digests: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives every row of a table that belongs to one of `syncs` to `take`, which makes a row to be
+    /// passed on of it. Returns the number of rows that belong to no sync.
+    fn scan<T: V1Table>(
+        &self,
+        table: Option<&TypedTable<T>>,
+        syncs: &[usize],
+        sync_of: impl for<'a> Fn(&'a T::Row<'_>) -> &'a str,
+        mut take: impl FnMut(usize, &T::Row<'_>) -> Result<()>,
+    ) -> Result<u64> {
+        let Some(table) = table else {
+            return Ok(0);
+        };
+        let mut orphans = 0;
+        let mut last = 0;
+        let mut rows = table.table().scan(..);
+        while let Some(row) = rows.next()? {
+            let row = table.read(row)?;
+            match self.position(sync_of(&row), last) {
+                Some(at) => {
+                    last = at;
+                    if syncs.binary_search(&at).is_ok() {
+                        take(at, &row)?;
+                    }
+                }
+                None => orphans += 1,
+            }
+        }
+        Ok(orphans)
+    }
+
+    /// The position of a sync; `guess` is looked at first, since rows of one sync follow each other.
+    fn position(&self, id: &str, guess: usize) -> Option<usize> {
+        let is = |sync: &SourceSync| sync.run.id.as_str() == id;
+        if self.syncs.get(guess).is_some_and(is) {
+            return Some(guess);
+        }
+        self.syncs.iter().position(is)
+    }
+
+    fn row<'a>(
+        &self,
+        table: &'static str,
+        (rowid, sync_id, external_id): (i64, &'a str, &'a str),
+        discovered_at: &str,
+        data: &'a [u8],
+        columns: V1Columns<'a>,
+    ) -> Result<V1Row<'a>> {
+        let discovered_at = self.zone.instant(discovered_at);
+        Ok(V1Row {
+            rowid: Some(rowid),
+            sync_id,
+            external_id,
+            discovered_at: discovered_at.map_err(|error| error.in_row(table, rowid))?,
+            data,
+            columns,
+        })
+    }
+
+    fn resource_types(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
+        let table = self.tables.resource_types.as_ref();
+        self.scan(
+            table,
+            syncs,
+            |row| &row.sync_id,
+            |at, row| {
+                let ids = (row.id, &*row.sync_id, &*row.external_id);
+                let columns = V1Columns::ResourceType;
+                let row = self.row(
+                    ResourceTypes::NAME,
+                    ids,
+                    &row.discovered_at,
+                    &row.data,
+                    columns,
+                )?;
+                take(at, SourceRecord::Row(&row))
+            },
+        )
+    }
+
+    fn resources(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
+        let table = self.tables.resources.as_ref();
+        self.scan(
+            table,
+            syncs,
+            |row| &row.sync_id,
+            |at, row| {
+                let ids = (row.id, &*row.sync_id, &*row.external_id);
+                let parent = (&row.parent_resource_type_id, &row.parent_resource_id);
+                let columns = V1Columns::Resource {
+                    resource_type: &row.resource_type_id,
+                    parent: match parent {
+                        (None, None) => None,
+                        (of_type, id) => Some((
+                            of_type.as_deref().unwrap_or_default(),
+                            id.as_deref().unwrap_or_default(),
+                        )),
+                    },
+                };
+                let row = self.row(Resources::NAME, ids, &row.discovered_at, &row.data, columns)?;
+                take(at, SourceRecord::Row(&row))
+            },
+        )
+    }
+
+    fn entitlements(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
+        let table = self.tables.entitlements.as_ref();
+        self.scan(
+            table,
+            syncs,
+            |row| &row.sync_id,
+            |at, row| {
+                let ids = (row.id, &*row.sync_id, &*row.external_id);
+                let columns = V1Columns::Entitlement {
+                    resource_type: &row.resource_type_id,
+                    resource: &row.resource_id,
+                };
+                let row = self.row(
+                    Entitlements::NAME,
+                    ids,
+                    &row.discovered_at,
+                    &row.data,
+                    columns,
+                )?;
+                take(at, SourceRecord::Row(&row))
+            },
+        )
+    }
+
+    fn grants(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
+        let table = self.tables.grants.as_ref();
+        self.scan(
+            table,
+            syncs,
+            |row| &row.sync_id,
+            |at, row| {
+                let ids = (row.id, &*row.sync_id, &*row.external_id);
+                let backfilled = self.backfilled.get(at).copied().unwrap_or_default();
+                let mut state = Expanded {
+                    data: Cow::Borrowed(&row.data),
+                    // An interrupted back-fill leaves empty ones behind.
+                    expansion: row
+                        .expansion
+                        .as_deref()
+                        .filter(|bytes| !bytes.is_empty())
+                        .map(Cow::Borrowed),
+                    needs_expansion: row.needs_expansion,
+                };
+                if !backfilled && state.expansion.is_none() {
+                    state
+                        .lift()
+                        .map_err(|error| error.in_row(Grants::NAME, row.id))?;
+                }
+                let columns = V1Columns::Grant(V1Grant {
+                    resource_type: &row.resource_type_id,
+                    resource: &row.resource_id,
+                    entitlement: &row.entitlement_id,
+                    principal_type: &row.principal_resource_type_id,
+                    principal: &row.principal_resource_id,
+                    expansion: state.expansion.as_deref(),
+                    needs_expansion: state.needs_expansion,
+                });
+                let row = self.row(Grants::NAME, ids, &row.discovered_at, &state.data, columns)?;
+                take(at, SourceRecord::Row(&row))
+            },
+        )
+    }
+
+    fn assets(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
+        let table = self.tables.assets.as_ref();
+        self.scan(
+            table,
+            syncs,
+            |row| &row.sync_id,
+            |at, row| {
+                let ids = (row.id, &*row.sync_id, &*row.external_id);
+                let columns = V1Columns::Asset {
+                    content_type: &row.content_type,
+                };
+                let row = self.row(Assets::NAME, ids, &row.discovered_at, &row.data, columns)?;
+                take(at, SourceRecord::Row(&row))
+            },
+        )
+    }
+}
+
+/// A grant whose expansion stands where files of today have it.
+struct Expanded<'a> {
+    data: Cow<'a, [u8]>,
+    expansion: Option<Cow<'a, [u8]>>,
+    needs_expansion: bool,
+}
+
+impl Expanded<'_> {
+    /// Takes the expansion out of the message, as the original implementation does when it opens an
+    /// older file (`c1z1-sqlite` §3).
+    fn lift(&mut self) -> Result<()> {
+        let named = self
+            .data
+            .windows(EXPANDABLE.len())
+            .any(|part| part == EXPANDABLE);
+        if !named {
+            return Ok(());
+        }
+        let mut grant: v2::Grant = message::decode("grant", &self.data)?;
+        let lifted = annotation::lift(&grant.annotations, Profile::GoSqlite);
+        let Some(expansion) = lifted.expansion else {
+            return Ok(());
+        };
+        for at in lifted.removed.into_iter().rev() {
+            grant.annotations.remove(at);
+        }
+        self.data = Cow::Owned(message::encode(&grant));
+        self.expansion = Some(Cow::Owned(message::encode(&expansion)));
+        self.needs_expansion = true;
+        Ok(())
+    }
+}
+
+impl Source for V1Source {
+    fn syncs(&self) -> &[SourceSync] {
+        &self.syncs
+    }
+
+    fn records(&self, kind: RecordKind, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
+        match kind {
+            RecordKind::ResourceType => self.resource_types(syncs, take),
+            RecordKind::Resource => self.resources(syncs, take),
+            RecordKind::Entitlement => self.entitlements(syncs, take),
+            RecordKind::Grant => self.grants(syncs, take),
+            RecordKind::Asset => self.assets(syncs, take),
+        }
+    }
+
+    fn sessions(&self, sync: usize, take: &mut TakeSession<'_>) -> Result<()> {
+        let table = self.tables.sessions.as_ref();
+        self.scan(
+            table,
+            &[sync],
+            |row| &row.sync_id,
+            |_, row| {
+                take(&SessionView {
+                    sync_id: &row.sync_id,
+                    key: &row.key,
+                    value: &row.value,
+                })
+            },
+        )?;
+        Ok(())
+    }
+
+    fn others(&self, _: usize, _: &mut TakeRow<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn foreign(&self) -> Vec<String> {
+        let objects = self.database.schema().objects().iter();
+        let tables = objects.filter(|object| object.kind == ObjectKind::Table);
+        let known = [
+            "v1_sync_runs",
+            "v1_resource_types",
+            "v1_resources",
+            "v1_entitlements",
+            "v1_grants",
+            "v1_assets",
+            "v1_connector_sessions",
+        ];
+        tables
+            .map(|table| table.name.clone())
+            .filter(|name| !known.contains(&name.as_str()) && !name.starts_with("sqlite_"))
+            .collect()
+    }
+}
+
+/// The database in memory, or in a temporary file.
+fn decode(
+    file: &V1File,
+    output: &Path,
+    options: &ConvertOptions,
+) -> Result<(Arc<dyn ReadFile>, Option<Workspace>)> {
+    let memory = options.budget.limit() / 4;
+    if file.declared_len()?.is_some_and(|len| len <= memory) {
+        return Ok((Arc::new(file.decode_to_memory(&options.budget)?), None));
+    }
+    let beside = match (&options.temporary, output.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => output.to_owned(),
+    };
+    let spool = Workspace::beside(Arc::clone(&options.fs), &*options.entropy, &beside)?;
+    let path = spool.dir().join("database");
+    let created = options.fs.create(&path);
+    let created = created.map_err(|e| Error::io("create a temporary file", &path, e))?;
+    let mut out = BufWriter::with_capacity(SPOOL_BUFFER, Spool(created));
+    file.decode_into(&mut out)?;
+    out.flush()
+        .map_err(|e| Error::io("write a temporary file", &path, e))?;
+    drop(out);
+    let opened = options.fs.open(&path);
+    let opened = opened.map_err(|e| Error::io("open a temporary file", &path, e))?;
+    Ok((opened, Some(spool)))
+}
+
+/// A temporary file as a sink.
+struct Spool(Box<dyn WriteFile>);
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
