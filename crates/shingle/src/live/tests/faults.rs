@@ -1,9 +1,9 @@
 //! Every operation of a whole life of a database fails once: creation, batches, spills, merges, a
 //! derived family, seals, edits after a seal, checkpoints.
 //!
-//! After each failure the process ends, and on a copy of the disk the power fails, and the next opening must find a state
-//! that the callers know: everything that a barrier covered, batches whole or absent, in order. Then
-//! it must go on working. The sweep ends with the first index that no operation has.
+//! After each failure the process ends, or the power fails, in turn, and the next opening must find a
+//! state that the callers know: everything that a barrier covered, batches whole or absent, in order.
+//! Then it must go on working. The sweep ends with the first index that no operation has.
 
 use super::model::{Model, Write, batch_of, check, draw_writes};
 use super::*;
