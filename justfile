@@ -51,3 +51,12 @@ bench-convert folder:
 # Damaged bytes for every decoder, so many seconds each; hours of it are fine.
 fuzz seconds="10" seed="":
     cargo run --release -p c1z --example fuzz -- {{seconds}} {{seed}}
+
+# Times a live load of grants, sealed, and the original engine's load of the same in turn; needs Go.
+bench-live rows="1000000":
+    bash interop/run build
+    cargo build --release -p shingle --example live_load
+    for round in 1 2 3; do \
+        target/release/examples/live_load {{rows}} 1000; \
+        interop/run bench-load --rows {{rows}} --batch 1000; \
+    done

@@ -16,6 +16,8 @@ var commands = []command{
 		least: 1, setup: pebbleHash},
 	{name: "pebble-exercise", args: "SOURCE...", about: "write to a copy, check each step, leave a checkpoint",
 		least: 1, setup: pebbleExercise},
+	{name: "pebble-refused", args: "DIR...", about: "check that the engine opens no copy and changes none",
+		least: 1, setup: pebbleRefused},
 	{name: "pebble-make", args: "OUT", about: "make databases of many shapes", least: 1, setup: pebbleMake},
 	{name: "c1z-dump", args: "FILE", about: "print all that the SDK's store answers about a file",
 		least: 1, setup: c1zDump},
@@ -52,6 +54,10 @@ func pebbleExercise(flags *flag.FlagSet) action {
 	return func(out *report.Lines, args []string) error {
 		return lsm.Exercise(out, args, plan)
 	}
+}
+
+func pebbleRefused(*flag.FlagSet) action {
+	return func(out *report.Lines, args []string) error { return lsm.Refused(out, args) }
 }
 
 func pebbleMake(flags *flag.FlagSet) action {

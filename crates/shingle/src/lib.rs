@@ -17,8 +17,12 @@ mod error;
 pub mod inspect;
 pub mod iter;
 pub mod key;
+pub mod live;
 pub mod manifest;
+mod memory;
 pub mod options_file;
+mod order;
+mod parallel;
 mod record;
 pub mod sst;
 #[cfg(test)]

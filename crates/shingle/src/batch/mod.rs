@@ -120,6 +120,11 @@ impl<'a> BatchReader<'a> {
         SeqNo(self.first_seq.0 + u64::from(self.count))
     }
 
+    /// Offset in the record of the next operation.
+    pub(crate) fn offset(&self) -> u64 {
+        self.input.offset()
+    }
+
     /// The next operation and its sequence number (for log data the one that comes next); `None` at
     /// the end.
     ///
@@ -202,6 +207,13 @@ fn string<'a>(input: &mut Input<'a>) -> Result<&'a [u8]> {
     input.take(len)
 }
 
+/// Sets the sequence number of the first operation of a record.
+pub(crate) fn stamp(record: &mut [u8], seq: SeqNo) {
+    if let Some(field) = record.first_chunk_mut::<8>() {
+        *field = seq.0.to_le_bytes();
+    }
+}
+
 /// A batch under construction, which is its own encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
@@ -224,6 +236,34 @@ impl Batch {
         Self::default()
     }
 
+    /// The operations of `reader`, each with its sequence number, without log data.
+    ///
+    /// # Errors
+    /// `Corrupt` for a malformed batch; `Unsupported` for operations that this crate does not store.
+    pub(crate) fn copied(mut reader: BatchReader<'_>) -> Result<Self> {
+        let mut batch = Self::new();
+        batch.set_first_seq(reader.first_seq());
+        while let Some((_, op)) = reader.next_op()? {
+            match op {
+                Op::Point {
+                    kind: Kind::Merge, ..
+                } => return Err(Error::unsupported("merge operands")),
+                Op::Point {
+                    kind: Kind::DeleteSized,
+                    key,
+                    ..
+                } => batch.delete(key)?,
+                Op::Point { .. } | Op::DeleteRange { .. } => batch.push_op(op)?,
+                Op::LogData(_) => {}
+                Op::RangeKey { .. } => return Err(Error::unsupported("range keys")),
+                Op::IngestTable(_) | Op::Excise { .. } => {
+                    return Err(Error::unsupported("tables that joined by way of a log"));
+                }
+            }
+        }
+        Ok(batch)
+    }
+
     /// Number of operations that take a sequence number.
     pub fn count(&self) -> u32 {
         self.count
@@ -241,14 +281,17 @@ impl Batch {
 
     /// Sets the sequence number of the first operation.
     pub fn set_first_seq(&mut self, seq: SeqNo) {
-        if let Some(field) = self.bytes.first_chunk_mut::<8>() {
-            *field = seq.0.to_le_bytes();
-        }
+        stamp(&mut self.bytes, seq);
     }
 
     /// The record to log.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The record, its memory handed over.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Removes all operations and keeps the memory.

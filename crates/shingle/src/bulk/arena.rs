@@ -1,14 +1,14 @@
 //! Rows in memory: bytes one behind another, and an array that says where each row is.
 //!
 //! Rows are appended and never moved; sorting moves the array alone. An entry carries eight bytes of
-//! its key beside its place, so that most comparisons touch no row ([`super::order`]). Places are
+//! its key beside its place, so that most comparisons touch no row ([`crate::order`]). Places are
 //! offsets of 32 bits: an arena holds at most 4 GiB.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::order;
 use crate::Result;
+use crate::order::{self, Keyed};
 
 /// Most bytes of rows in one arena.
 pub(super) const ARENA_MAX: usize = u32::MAX as usize;
@@ -16,22 +16,31 @@ pub(super) const ARENA_MAX: usize = u32::MAX as usize;
 /// Where a row is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Entry {
-    /// Bytes of the key at the depth that is being sorted, big-endian.
-    pub(super) head: u64,
-    /// Start of the key; later rows have greater starts.
-    pub(super) start: u32,
-    pub(super) key_len: u32,
+    head: u64,
+    start: u32,
+    key_len: u32,
     value_len: u32,
 }
 
-impl Entry {
-    pub(super) fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let start = self.start as usize;
-        bytes
-            .get(start..start + self.key_len as usize)
-            .unwrap_or_default()
+impl Keyed for Entry {
+    fn head(&self) -> u64 {
+        self.head
     }
 
+    fn set_head(&mut self, head: u64) {
+        self.head = head;
+    }
+
+    fn start(&self) -> u32 {
+        self.start
+    }
+
+    fn key_len(&self) -> u32 {
+        self.key_len
+    }
+}
+
+impl Entry {
     fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let start = self.start as usize + self.key_len as usize;
         bytes

@@ -1,8 +1,7 @@
 //! The builder for callers that have rows and want a database.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::database::{BuiltDatabase, DatabaseWriter};
 use super::options::{BulkOptions, InputOrder};
@@ -10,8 +9,9 @@ use super::section::{Section, SectionWriter};
 use super::sorted::Sorted;
 use super::sorter::{Duplicates, SortOptions, Sorter};
 use crate::iter::Bounds;
+use crate::parallel;
 use crate::vfs::Fs;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Makes a sealed database of rows that come in any order, or in ascending order.
 ///
@@ -168,7 +168,7 @@ impl Ascending {
 }
 
 /// The ranges between boundaries.
-fn bounds_of(boundaries: &[Vec<u8>]) -> Vec<Bounds> {
+pub(crate) fn bounds_of(boundaries: &[Vec<u8>]) -> Vec<Bounds> {
     let mut lower = None;
     let mut bounds = Vec::new();
     for boundary in boundaries {
@@ -190,44 +190,18 @@ pub fn write_sections(
     ranges: Vec<Bounds>,
     threads: usize,
 ) -> Result<Vec<Section>> {
-    let workers = threads.clamp(1, ranges.len().max(1));
-    let queue: VecDeque<_> = ranges.into_iter().enumerate().collect();
-    let queue = Mutex::new(queue);
-    let next = || {
-        queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
-    };
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((at, bounds)) = next() {
-            done.push((at, write_section(database, sorted, bounds)));
-        }
-        done
-    };
-    let mut done = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
-        for helper in helpers {
-            match helper.join() {
-                Ok(more) => done.extend(more),
-                Err(_) => done.push((0, Err(panicked()))),
-            }
-        }
-        done
-    });
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, section)| section).collect()
+    parallel::map(ranges, threads, |bounds| {
+        write_section(database.section(), sorted, bounds)
+    })
 }
 
-fn panicked() -> Error {
-    Error::new(ErrorKind::Internal, "a thread that wrote tables panicked")
-}
-
-fn write_section(database: &DatabaseWriter, sorted: &Sorted, bounds: Bounds) -> Result<Section> {
+/// Writes the rows within `bounds` as a section.
+pub(crate) fn write_section(
+    mut section: SectionWriter,
+    sorted: &Sorted,
+    bounds: Bounds,
+) -> Result<Section> {
     let mut scan = sorted.scan(bounds);
-    let mut section = database.section();
     while let Some(row) = scan.next()? {
         section.add(row.key, row.value)?;
     }

@@ -11,15 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::options::BulkOptions;
-use super::run::meta_of;
 use super::scratch::{Scratch, TempFile};
-use super::section::{Section, SectionWriter, Settings, out_of_order};
+use super::section::{Section, SectionWriter, Settings};
 use crate::checksum::FileHash;
 use crate::key::SeqNo;
 use crate::manifest::marker::{self, Mark};
 use crate::manifest::{self, FileName, FileNumber, FormatVersion, Level, TableMeta};
 use crate::options_file;
-use crate::sst::CompressionPool;
 use crate::version::Version;
 use crate::vfs::{Fs, MemFs};
 use crate::{Error, Result};
@@ -66,27 +64,24 @@ impl DatabaseWriter {
     /// from the file system.
     pub fn create(fs: Arc<dyn Fs>, dir: impl Into<PathBuf>, options: BulkOptions) -> Result<Self> {
         let dir = dir.into();
-        check_options(&options)?;
+        options.check()?;
         fs.create_dir_all(&dir)
             .map_err(|e| Error::io("create the directory", &dir, e))?;
         check_vacant(&*fs, &dir)?;
-        let pool = match options.threads {
-            0 | 1 => None,
-            threads => Some(Arc::new(CompressionPool::new(threads)?)),
-        };
-        let scratch = Scratch::new(fs, dir);
+        let settings = Settings::new(Scratch::new(fs, dir), options)?;
         Ok(Self {
-            settings: Arc::new(Settings {
-                scratch,
-                options,
-                pool,
-            }),
+            settings: Arc::new(settings),
         })
     }
 
     /// The directory for temporary files, which is the database's own.
     pub fn scratch(&self) -> &Scratch {
         &self.settings.scratch
+    }
+
+    /// What its sections share.
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// Begins a section.
@@ -110,9 +105,8 @@ impl DatabaseWriter {
         let mut numbered: Vec<Numbered> = Vec::new();
         let mut raw_bytes = 0;
         for table in finished {
-            raw_bytes += table.summary.contents.key_len + table.summary.contents.value_len;
-            let meta = meta_of(&table.summary, FileNumber(0))?;
-            numbered.push((meta, table.summary.file_xxh64, table.file));
+            raw_bytes += table.raw_len;
+            numbered.push((table.meta, table.xxh64, table.file));
         }
         numbered.sort_by(|(a, ..), (b, ..)| a.smallest.cmp(&b.smallest));
         for ((table, _, file), number) in numbered.iter_mut().zip(FIRST_TABLE..) {
@@ -138,19 +132,8 @@ impl DatabaseWriter {
     }
 }
 
-fn check_options(options: &BulkOptions) -> Result<()> {
-    let pairs = options.sections.iter().zip(options.sections.iter().skip(1));
-    if let Some((a, b)) = pairs.into_iter().find(|(a, b)| a >= b) {
-        return Err(out_of_order(a, b));
-    }
-    if options.table_bytes == 0 {
-        return Err(Error::invalid("length of tables is 0"));
-    }
-    Ok(())
-}
-
 /// Refuses a directory that holds files of a database: names would be taken.
-fn check_vacant(fs: &dyn Fs, dir: &Path) -> Result<()> {
+pub(crate) fn check_vacant(fs: &dyn Fs, dir: &Path) -> Result<()> {
     let names = fs.list(dir).map_err(|e| Error::io("list", dir, e))?;
     for name in names {
         if !matches!(
@@ -188,8 +171,8 @@ impl Small {
         write_small(&made, Path::new(""), version)?;
         let files = files_of(&made).map_err(|e| Error::io("make", dir, e))?;
         let mut names: Vec<&String> = files.iter().map(|(name, _)| name).collect();
-        // Markers are the first to go: without them there is no database.
-        names.sort_by_key(|name| !matches!(FileName::parse(name), FileName::Marker(_)));
+        // Its marker is the first to go: without it there is no database.
+        names.sort_by_key(|name| !name.starts_with("marker.manifest"));
         let adopt = |name: &String| TempFile::adopt(&settings.scratch, dir.join(name));
         let small = Self {
             files: names.into_iter().map(adopt).collect(),
@@ -222,12 +205,17 @@ fn files_of(fs: &MemFs) -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn write_small(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<()> {
-    let path = dir.join(FileName::Options(OPTIONS).to_string());
-    let text = options_file::render(FormatVersion::NEWEST);
-    write_file(fs, &path, text.as_bytes(), true)?;
+    write_options(fs, dir, OPTIONS)?;
     manifest::Writer::create(fs, dir, MANIFEST, version)?;
     marker::set(fs, dir, &Mark::FormatVersion(FormatVersion::NEWEST))?;
     marker::set(fs, dir, &Mark::Manifest(MANIFEST))
+}
+
+/// Writes the file that says how a database was made; its name is durable after a sync of `dir`.
+pub(crate) fn write_options(fs: &dyn Fs, dir: &Path, number: FileNumber) -> Result<()> {
+    let path = dir.join(FileName::Options(number).to_string());
+    let text = options_file::render(FormatVersion::NEWEST);
+    write_file(fs, &path, text.as_bytes(), true)
 }
 
 fn write_file(fs: &dyn Fs, path: &Path, bytes: &[u8], sync: bool) -> Result<()> {

@@ -20,7 +20,6 @@ mod arena;
 mod builder;
 mod database;
 mod options;
-mod order;
 mod run;
 mod scratch;
 mod section;
@@ -37,3 +36,10 @@ pub use scratch::Scratch;
 pub use section::{Section, SectionWriter};
 pub use sorted::{Sorted, SortedRow, SortedScan};
 pub use sorter::{Duplicates, SortOptions, Sorter};
+
+pub(crate) use builder::{bounds_of, write_section};
+pub(crate) use database::{check_vacant, write_options};
+pub(crate) use options::check_boundaries;
+pub(crate) use run::meta_of;
+pub(crate) use scratch::TempFile;
+pub(crate) use section::Settings;

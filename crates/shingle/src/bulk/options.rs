@@ -1,7 +1,9 @@
 //! How databases are built.
 
 use super::Duplicates;
+use super::section::out_of_order;
 use crate::sst::Compression;
+use crate::{Error, Result};
 
 /// In which order rows come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,5 +66,25 @@ impl Default for BulkOptions {
             verify: true,
             sync: true,
         }
+    }
+}
+
+impl BulkOptions {
+    /// Refuses options out of range.
+    pub(super) fn check(&self) -> Result<()> {
+        check_boundaries(&self.sections)?;
+        if self.table_bytes == 0 {
+            return Err(Error::invalid("length of tables is 0"));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses boundaries that do not ascend.
+pub(crate) fn check_boundaries(sections: &[Vec<u8>]) -> Result<()> {
+    let mut pairs = sections.iter().zip(sections.iter().skip(1));
+    match pairs.find(|(a, b)| a >= b) {
+        Some((a, b)) => Err(out_of_order(a, b)),
+        None => Ok(()),
     }
 }

@@ -79,7 +79,7 @@ impl RunWriter {
 }
 
 /// What a manifest would say of a table with rows.
-pub(super) fn meta_of(summary: &TableSummary, number: FileNumber) -> Result<TableMeta> {
+pub(crate) fn meta_of(summary: &TableSummary, number: FileNumber) -> Result<TableMeta> {
     let (Some((smallest, largest)), Some((smallest_seq, largest_seq))) =
         (summary.bounds.clone(), summary.contents.seqs)
     else {

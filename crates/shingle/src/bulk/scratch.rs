@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::checksum::FileHash;
 use crate::vfs::{Fs, ReadFile, WriteFile};
 use crate::{Error, Result};
+
+/// Bytes of a file that are hashed at a time.
+const PIECE_LEN: usize = 1 << 20;
 
 /// A directory for temporary files. Clones share the names that were given.
 #[derive(Clone, Debug)]
@@ -31,20 +35,24 @@ impl Scratch {
     }
 
     /// The file system.
-    pub(super) fn fs(&self) -> &dyn Fs {
+    pub(crate) fn fs(&self) -> &dyn Fs {
         &*self.fs
     }
 
     /// The directory.
-    pub(super) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
+    fn next_path(&self) -> PathBuf {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        self.dir.join(format!("bulk-{n:06}.dbtmp"))
+    }
+
     /// Creates a file.
-    pub(super) fn create(&self) -> Result<(TempFile, Box<dyn WriteFile>)> {
+    pub(crate) fn create(&self) -> Result<(TempFile, Box<dyn WriteFile>)> {
         loop {
-            let n = self.next.fetch_add(1, Ordering::Relaxed);
-            let path = self.dir.join(format!("bulk-{n:06}.dbtmp"));
+            let path = self.next_path();
             match self.fs.create_new(&path) {
                 Ok(file) => {
                     let fs = Arc::clone(&self.fs);
@@ -59,30 +67,59 @@ impl Scratch {
 
 /// A temporary file; removed when dropped.
 #[derive(Debug)]
-pub(super) struct TempFile {
+pub(crate) struct TempFile {
     fs: Arc<dyn Fs>,
     path: PathBuf,
 }
 
 impl TempFile {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn open(&self) -> Result<Arc<dyn ReadFile>> {
+    pub(crate) fn open(&self) -> Result<Arc<dyn ReadFile>> {
         self.fs
             .open(&self.path)
             .map_err(|e| Error::io("open", &self.path, e))
     }
 
+    /// Hash of what the file holds.
+    pub(crate) fn xxh64(&self) -> Result<u64> {
+        let file = self.open()?;
+        let mut hash = FileHash::new();
+        let mut piece = vec![0; PIECE_LEN];
+        let mut offset = 0;
+        loop {
+            let read = file.read_at(offset, &mut piece);
+            let len = read.map_err(|e| Error::io("read", &self.path, e))?;
+            if len == 0 {
+                return Ok(hash.digest());
+            }
+            hash.update(piece.get(..len).unwrap_or_default());
+            offset += len as u64;
+        }
+    }
+
+    /// A second name for the file `from`, in `scratch`.
+    pub(crate) fn link(scratch: &Scratch, from: &Path) -> Result<Self> {
+        loop {
+            let path = scratch.next_path();
+            match scratch.fs.hard_link(from, &path) {
+                Ok(()) => return Ok(Self::adopt(scratch, path)),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("link a table to", &path, e)),
+            }
+        }
+    }
+
     /// A file that exists and shall be removed if the build fails.
-    pub(super) fn adopt(scratch: &Scratch, path: PathBuf) -> Self {
+    pub(crate) fn adopt(scratch: &Scratch, path: PathBuf) -> Self {
         let fs = Arc::clone(&scratch.fs);
         Self { fs, path }
     }
 
     /// Gives the file another name.
-    pub(super) fn rename(&mut self, name: PathBuf) -> Result<()> {
+    pub(crate) fn rename(&mut self, name: PathBuf) -> Result<()> {
         self.fs
             .rename(&self.path, &name)
             .map_err(|e| Error::io("rename a table to", &name, e))?;
@@ -91,7 +128,7 @@ impl TempFile {
     }
 
     /// The file stays.
-    pub(super) fn keep(mut self) {
+    pub(crate) fn keep(mut self) {
         self.path = PathBuf::new();
     }
 }

@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::options::BulkOptions;
+use super::run::meta_of;
 use super::scratch::{Scratch, TempFile};
 use crate::cache::Cache;
 use crate::key::{Kind, SeqNo, Trailer};
+use crate::manifest::{FileNumber, TableMeta};
 use crate::sst::{CompressionPool, Table, TableOptions, TableSummary, TableWriter, WriterOptions};
 use crate::{Error, ErrorKind, Result};
 
@@ -23,13 +25,30 @@ const RATIO_MAX: u64 = 16;
 
 /// What the sections of one database share.
 #[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) scratch: Scratch,
-    pub(super) options: BulkOptions,
-    pub(super) pool: Option<Arc<CompressionPool>>,
+pub(crate) struct Settings {
+    pub(crate) scratch: Scratch,
+    pub(crate) options: BulkOptions,
+    pub(crate) pool: Option<Arc<CompressionPool>>,
 }
 
 impl Settings {
+    /// Settings for tables in `scratch`.
+    ///
+    /// # Errors
+    /// `Invalid` for options out of range; `Io` when the system gives no threads.
+    pub(crate) fn new(scratch: Scratch, options: BulkOptions) -> Result<Self> {
+        options.check()?;
+        let pool = match options.threads {
+            0 | 1 => None,
+            threads => Some(Arc::new(CompressionPool::new(threads)?)),
+        };
+        Ok(Self {
+            scratch,
+            options,
+            pool,
+        })
+    }
+
     fn writer_options(&self) -> WriterOptions {
         let options = &self.options;
         WriterOptions {
@@ -47,20 +66,41 @@ impl Settings {
 
 /// A table that is finished but has no number yet.
 #[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) file: TempFile,
-    pub(super) summary: TableSummary,
+pub(crate) struct Finished {
+    pub(crate) file: TempFile,
+    pub(crate) meta: TableMeta,
+    /// Bytes of all keys and values; 0 of a table that was taken over.
+    pub(crate) raw_len: u64,
+    /// Hash of the file.
+    pub(crate) xxh64: u64,
 }
 
 /// The tables of one section, in order. They are removed when this goes unless they joined a
 /// database.
 #[derive(Debug, Default)]
 pub struct Section {
-    pub(super) tables: Vec<Finished>,
+    pub(crate) tables: Vec<Finished>,
     rows: u64,
 }
 
 impl Section {
+    /// A section of one table that exists in `file`, whose rows are not counted.
+    ///
+    /// # Complexity
+    /// Reads the file for its hash.
+    pub(crate) fn adopt(file: TempFile, meta: TableMeta) -> Result<Self> {
+        let table = Finished {
+            xxh64: file.xxh64()?,
+            file,
+            meta,
+            raw_len: 0,
+        };
+        Ok(Self {
+            tables: vec![table],
+            rows: 0,
+        })
+    }
+
     /// Rows in the section.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -68,8 +108,7 @@ impl Section {
 
     /// Key of the last row.
     pub(super) fn last_key(&self) -> Option<&[u8]> {
-        let (_, last) = self.tables.last()?.summary.bounds.as_ref()?;
-        Some(&last.user)
+        Some(&self.tables.last()?.meta.largest.user)
     }
 }
 
@@ -92,7 +131,7 @@ struct Open {
 }
 
 impl SectionWriter {
-    pub(super) fn new(settings: Arc<Settings>) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
         let raw_len_max = settings.options.table_bytes.saturating_mul(RATIO_FIRST);
         Self {
             settings,
@@ -156,8 +195,12 @@ impl SectionWriter {
         let table_bytes = self.settings.options.table_bytes;
         self.raw_len_max =
             ratio(table_bytes).clamp(table_bytes, table_bytes.saturating_mul(RATIO_MAX));
-        let file = open.file;
-        self.section.tables.push(Finished { file, summary });
+        self.section.tables.push(Finished {
+            file: open.file,
+            meta: meta_of(&summary, FileNumber(0))?,
+            raw_len: open.raw_len,
+            xxh64: summary.file_xxh64,
+        });
         Ok(())
     }
 
@@ -171,7 +214,7 @@ impl SectionWriter {
     }
 }
 
-pub(super) fn out_of_order(before: &[u8], after: &[u8]) -> Error {
+pub(crate) fn out_of_order(before: &[u8], after: &[u8]) -> Error {
     Error::invalid(format!(
         "rows are out of order key=`{}` last_key=`{}`",
         after.escape_ascii(),

@@ -26,7 +26,7 @@ pub struct DatabaseCounters {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct ReadCounters {
+pub(crate) struct ReadCounters {
     gets: AtomicU64,
     scans: AtomicU64,
     rows: AtomicU64,
@@ -35,18 +35,18 @@ pub(super) struct ReadCounters {
 }
 
 impl ReadCounters {
-    pub(super) fn count_get(&self) {
+    pub(crate) fn count_get(&self) {
         self.gets.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn count_scan(&self, stats: RowStats) {
+    pub(crate) fn count_scan(&self, stats: RowStats) {
         self.scans.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(stats.rows, Ordering::Relaxed);
         self.entries.fetch_add(stats.entries, Ordering::Relaxed);
         self.skips.fetch_add(stats.skips, Ordering::Relaxed);
     }
 
-    pub(super) fn snapshot(&self, tables: &TableCache) -> DatabaseCounters {
+    pub(crate) fn snapshot(&self, tables: &TableCache) -> DatabaseCounters {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         DatabaseCounters {
             gets: get(&self.gets),

@@ -34,7 +34,7 @@ impl Inner {
             let metadata = metadata.map_err(|e| Error::io("look up", &path, e))?;
             let kind = FileName::parse(&name);
             let live = match &kind {
-                FileName::Table(number) => self.tables.holds(*number),
+                FileName::Table(number) => self.state.tables.holds(*number),
                 FileName::Log { number, .. } => self.logs.iter().any(|log| log.number == *number),
                 FileName::Manifest(number) => manifest == Some(*number),
                 FileName::Options(number) => self.options_file == Some(*number),

@@ -7,14 +7,14 @@
 //! sequence numbers.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Inner;
-use super::tables::TableOpener;
+use super::{State, TableOpener};
 use crate::iter::{Bounds, Fragments, MemSource, Merge, RunCursor, Source, judge};
 use crate::key::{RangeTombstone, SeqNo, Trailer, compare};
 use crate::manifest::{FileName, Level, TableMeta};
+use crate::memory::MemTable;
 use crate::sst::CacheMode;
 use crate::version::Run;
 use crate::{Error, Result};
@@ -32,17 +32,22 @@ pub struct LevelsReport {
     pub range_tombstones: u64,
 }
 
+/// Where the entries of a rank are.
+enum Place {
+    Memory(Arc<MemTable>),
+    Tables(Run),
+}
+
 /// A source of entries, all older than those of the rank before it where keys meet.
-#[derive(Default)]
 struct Rank {
-    run: Option<Run>,
+    place: Place,
     /// The newest and the oldest tombstone over every key; the oldest with inverted numbers.
     newest: Fragments,
     oldest: Fragments,
 }
 
 impl Rank {
-    fn new(run: Option<Run>, tombstones: &[RangeTombstone]) -> Self {
+    fn new(place: Place, tombstones: &[RangeTombstone]) -> Self {
         let inverted: Vec<_> = tombstones
             .iter()
             .map(|t| RangeTombstone {
@@ -51,7 +56,7 @@ impl Rank {
             })
             .collect();
         Self {
-            run,
+            place,
             newest: Fragments::new(tombstones, SeqNo::MAX),
             oldest: Fragments::new(&inverted, SeqNo::MAX),
         }
@@ -69,33 +74,44 @@ fn invert(seq: SeqNo) -> SeqNo {
     SeqNo(SeqNo::MAX.0 - seq.0)
 }
 
-impl Inner {
-    pub(super) fn check_levels(&self) -> Result<LevelsReport> {
+/// Checks the levels of a database in one directory.
+pub(crate) struct LevelCheck<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) dir: &'a Path,
+    /// Whether memory is newer than all tables.
+    pub(crate) memory_is_newest: bool,
+}
+
+impl LevelCheck<'_> {
+    pub(crate) fn run(&self) -> Result<LevelsReport> {
         let mut report = LevelsReport {
-            tables: self.version.tables().count() as u64,
+            tables: self.state.version.tables().count() as u64,
             ..LevelsReport::default()
         };
         let ranks = self.ranks(&mut report)?;
-        check_tombstones(&ranks).map_err(|e| e.in_file(&self.dir))?;
+        check_tombstones(&ranks).map_err(|e| e.in_file(self.dir))?;
         self.check_points(&ranks, &mut report)?;
         Ok(report)
     }
 
-    /// All sources, newest first: the memtable, each table of L0, each other level.
+    /// All sources, newest first: memory, each table of L0, each other level.
     fn ranks(&self, report: &mut LevelsReport) -> Result<Vec<Rank>> {
         let mut ranks = Vec::new();
         // Above a table that joined by way of a log stand the writes that followed it, below those
-        // that came before: then the memtable, which holds both, has no rank.
-        if self.ingested.is_empty() {
-            ranks.push(Rank::new(None, self.memtable.tombstones()));
-        } else {
-            report.points += self.memtable.len() as u64;
+        // that came before: then memory, which holds both, has no rank.
+        for memory in &self.state.memory {
+            if self.memory_is_newest {
+                let place = Place::Memory(Arc::clone(memory));
+                ranks.push(Rank::new(place, memory.tombstones()));
+            } else {
+                report.points += memory.len() as u64;
+            }
+            report.range_tombstones += memory.tombstones().len() as u64;
         }
-        report.range_tombstones += self.memtable.tombstones().len() as u64;
-        let newest = self.version.level(Level::L0).iter().rev();
+        let newest = self.state.version.level(Level::L0).iter().rev();
         let mut runs: Vec<Run> = newest.map(|table| [Arc::clone(table)].into()).collect();
         for level in Level::all().skip(1) {
-            let tables = self.version.level(level);
+            let tables = self.state.version.level(level);
             if !tables.is_empty() {
                 runs.push(tables.into());
             }
@@ -106,14 +122,14 @@ impl Inner {
                 self.collect_tombstones(table, &mut tombstones)?;
             }
             report.range_tombstones += tombstones.len() as u64;
-            ranks.push(Rank::new(Some(run), &tombstones));
+            ranks.push(Rank::new(Place::Tables(run), &tombstones));
         }
         Ok(ranks)
     }
 
     /// Adds the range tombstones that a table shows.
     fn collect_tombstones(&self, meta: &TableMeta, out: &mut Vec<RangeTombstone>) -> Result<()> {
-        let open = self.tables.get(meta.file())?;
+        let open = self.state.tables.get(meta.file())?;
         for stored in open.table.range_tombstones() {
             let start = (&stored.start).max(&meta.smallest.user);
             let end = (&stored.end).min(&meta.largest.user);
@@ -152,7 +168,7 @@ impl Inner {
                 .and_then(|()| check_coverage(ranks, key, trailer, rank));
             checked.map_err(|e| match table {
                 Some(table) => e.in_file(self.path_of(table)),
-                None => e.in_file(&self.dir),
+                None => e.in_file(self.dir),
             })?;
             last.set(key, trailer, rank);
             merge.step()?;
@@ -163,16 +179,16 @@ impl Inner {
     /// All entries, each rank a source in their order.
     fn ranked_merge(&self, ranks: &[Rank]) -> Merge<TableOpener> {
         let opener = Arc::new(TableOpener::new(
-            Arc::clone(&self.tables),
+            Arc::clone(&self.state.tables),
             CacheMode::Bypass,
         ));
         let all = Arc::new(Bounds::all());
-        let sources = ranks.iter().filter_map(|rank| {
-            let Some(run) = &rank.run else {
-                let cursor = Box::new(self.memtable.cursor(None, None));
-                return Some(Source::Mem(MemSource::new(cursor, Arc::default())));
-            };
-            RunCursor::new(&opener, run, &all).map(Source::Run)
+        let sources = ranks.iter().filter_map(|rank| match &rank.place {
+            Place::Memory(memory) => {
+                let cursor = Box::new(memory.cursor(None, None));
+                Some(Source::Mem(MemSource::new(cursor, Arc::default())))
+            }
+            Place::Tables(run) => RunCursor::new(&opener, run, &all).map(Source::Run),
         });
         Merge::new(sources.collect())
     }

@@ -10,11 +10,11 @@
 
 mod counters;
 mod files;
-mod get;
 mod levels;
 mod open;
 mod options;
 mod scan;
+mod state;
 mod tables;
 mod value;
 
@@ -25,13 +25,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::Result;
-use crate::iter::{Bounds, Fragments, MemSource, Merge, Rows, RunCursor, Source};
+use crate::iter::Bounds;
 use crate::key::SeqNo;
 use crate::manifest::{FileNumber, FormatVersion, Level, TableMeta};
-use crate::sst::{CacheMode, Table};
+use crate::sst::Table;
 use crate::version::Version;
 use crate::vfs::Fs;
-use crate::wal::{IngestedTable, LogSummary, MemTable};
+use crate::wal::{IngestedTable, LogSummary};
 
 pub use counters::DatabaseCounters;
 pub use files::DirectoryFile;
@@ -40,8 +40,11 @@ pub use options::{ReadOptions, ScanOptions};
 pub use scan::Scan;
 pub use value::Value;
 
-use counters::ReadCounters;
-use tables::{TableCache, TableOpener};
+pub(crate) use counters::ReadCounters;
+pub(crate) use levels::LevelCheck;
+pub(crate) use open::check_files;
+pub(crate) use state::State;
+pub(crate) use tables::{TableCache, TableOpener};
 
 /// An open database. Clones share everything and are cheap.
 #[derive(Clone, Debug)]
@@ -55,15 +58,12 @@ struct Inner {
     dir: PathBuf,
     format_version: FormatVersion,
     options_file: Option<FileNumber>,
-    version: Version,
-    memtable: Arc<MemTable>,
-    /// The memtable's range tombstones.
-    tombstones: Arc<Fragments>,
+    /// Writes of the logs, in one table, over the version.
+    state: State,
     logs: Vec<LogSummary>,
     /// Tables that joined by way of a log: newer than some writes of the memtable.
     ingested: Vec<IngestedTable>,
     next_seq: SeqNo,
-    tables: Arc<TableCache>,
     counters: Arc<ReadCounters>,
 }
 
@@ -114,18 +114,13 @@ impl Database {
     /// Per level at most one table, of L0 those whose bounds hold the key; in each a binary search
     /// and one block. Tables that are older than what was found are not asked.
     pub fn get(&self, key: &[u8]) -> Result<Option<Value>> {
-        self.inner.get(key)
+        self.inner.counters.count_get();
+        self.inner.state.get(key)
     }
 
     /// The rows within `bounds`, in both directions. Opens nothing until the first movement.
     pub fn scan(&self, bounds: Bounds, options: ScanOptions) -> Scan {
-        let mode = if options.fill_cache {
-            CacheMode::Fill
-        } else {
-            CacheMode::Bypass
-        };
-        let merge = self.inner.merge(&Arc::new(bounds), mode);
-        let rows = Rows::new(merge, SeqNo::MAX);
+        let rows = self.inner.state.rows(bounds, options.cache_mode());
         Scan::new(rows, Arc::clone(&self.inner.counters))
     }
 
@@ -138,7 +133,7 @@ impl Database {
 
     /// What reading cost so far, over all handles.
     pub fn counters(&self) -> DatabaseCounters {
-        self.inner.counters.snapshot(&self.inner.tables)
+        self.inner.counters.snapshot(&self.inner.state.tables)
     }
 
     /// The format version that the directory declares.
@@ -148,7 +143,7 @@ impl Database {
 
     /// The live tables. Those that joined by way of a log are in L0.
     pub fn version(&self) -> &Version {
-        &self.inner.version
+        &self.inner.state.version
     }
 
     /// The write-ahead logs that were read, in order.
@@ -158,7 +153,10 @@ impl Database {
 
     /// Entries that stand in logs only, deletes included.
     pub fn unflushed_entries(&self) -> usize {
-        self.inner.memtable.len() + self.inner.memtable.tombstones().len()
+        let memory = self.inner.state.memory.iter();
+        memory
+            .map(|table| table.len() + table.tombstones().len())
+            .sum()
     }
 
     /// The sequence number that the next write would get.
@@ -174,7 +172,7 @@ impl Database {
     /// The tables that may hold keys within `bounds`, newest level first. O(L0 + log of the others
     /// + found).
     pub fn tables_overlapping(&self, bounds: &Bounds) -> Vec<(Level, Arc<TableMeta>)> {
-        let version = &self.inner.version;
+        let version = &self.inner.state.version;
         version
             .overlapping(bounds.lower(), bounds.upper())
             .map(|(level, table)| (level, Arc::clone(table)))
@@ -184,7 +182,7 @@ impl Database {
     /// Recorded size in bytes of the tables that may hold keys within `bounds`: an upper estimate,
     /// since a table that sticks out counts whole.
     pub fn approximate_size(&self, bounds: &Bounds) -> u64 {
-        let version = &self.inner.version;
+        let version = &self.inner.state.version;
         version
             .overlapping(bounds.lower(), bounds.upper())
             .fold(0, |sum, (_, table)| sum.saturating_add(table.size))
@@ -194,7 +192,7 @@ impl Database {
     pub fn level_shapes(&self) -> Vec<LevelShape> {
         Level::all()
             .map(|level| {
-                let tables = self.inner.version.level(level);
+                let tables = self.inner.state.version.level(level);
                 LevelShape {
                     level,
                     tables: tables.len(),
@@ -217,7 +215,9 @@ impl Database {
     /// # Errors
     /// `Corrupt` or `Unsupported` from opening it, `Internal` for a table of another version.
     pub fn open_table(&self, table: &TableMeta) -> Result<Arc<Table>> {
-        Ok(Arc::clone(&self.inner.tables.get(table.file())?.table))
+        Ok(Arc::clone(
+            &self.inner.state.tables.get(table.file())?.table,
+        ))
     }
 
     /// Reads everything and checks that the levels keep their promises to each other.
@@ -228,7 +228,13 @@ impl Database {
     /// # Complexity
     /// O(entries · log sources); memory for all range tombstones.
     pub fn check_levels(&self) -> Result<LevelsReport> {
-        self.inner.check_levels()
+        let inner = &*self.inner;
+        let check = LevelCheck {
+            state: &inner.state,
+            dir: &inner.dir,
+            memory_is_newest: inner.ingested.is_empty(),
+        };
+        check.run()
     }
 }
 
@@ -244,22 +250,5 @@ impl Snapshot {
     /// See [`Database::scan`].
     pub fn scan(&self, bounds: Bounds, options: ScanOptions) -> Scan {
         self.database.scan(bounds, options)
-    }
-}
-
-impl Inner {
-    /// All entries within `bounds`.
-    fn merge(&self, bounds: &Arc<Bounds>, mode: CacheMode) -> Merge<TableOpener> {
-        let mut sources = Vec::new();
-        if !self.memtable.is_empty() {
-            let cursor = self.memtable.cursor(bounds.lower(), bounds.upper());
-            let tombstones = Arc::clone(&self.tombstones);
-            sources.push(Source::Mem(MemSource::new(Box::new(cursor), tombstones)));
-        }
-        let opener = Arc::new(TableOpener::new(Arc::clone(&self.tables), mode));
-        let runs = self.version.runs();
-        let cursors = runs.filter_map(|run| RunCursor::new(&opener, run, bounds));
-        sources.extend(cursors.map(Source::Run));
-        Merge::new(sources)
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::counters::ReadCounters;
 use super::tables::TableCache;
-use super::{Inner, ReadOptions};
+use super::{Inner, ReadOptions, State};
 use crate::cursor::Cursor;
-use crate::iter::Fragments;
 use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::live;
 use crate::manifest::marker::Markers;
 use crate::manifest::{self, FileName, FileNumber, FormatVersion, Level, TableMeta};
 use crate::options_file::OptionsFile;
@@ -17,9 +17,6 @@ use crate::version::Version;
 use crate::vfs::Fs;
 use crate::wal::{self, IngestedTable, Recovered};
 use crate::{Error, ErrorKind, Result};
-
-/// A file of this name says that a directory is written and not to be read as it is.
-const LIVE: &str = "SHINGLE-LIVE";
 
 const STRUCTURE: &str = "database directory";
 
@@ -46,13 +43,14 @@ pub(super) fn open_sealed(fs: Arc<dyn Fs>, dir: PathBuf, options: ReadOptions) -
         dir,
         format_version,
         options_file,
-        version,
-        tombstones: Arc::new(Fragments::new(recovered.memtable.tombstones(), SeqNo::MAX)),
-        memtable: Arc::new(recovered.memtable),
+        state: State {
+            memory: vec![Arc::new(recovered.memtable)],
+            version: Arc::new(version),
+            tables: Arc::new(tables),
+        },
         logs: recovered.logs,
         ingested: recovered.ingested,
         next_seq: recovered.next_seq,
-        tables: Arc::new(tables),
         counters: Arc::new(ReadCounters::default()),
     })
 }
@@ -66,7 +64,7 @@ fn find_manifest(names: &[String]) -> Result<(FormatVersion, FileNumber)> {
     };
     match version {
         Some(version) => Ok((version, manifest)),
-        None if names.iter().any(|name| name == LIVE) => Err(Error::invalid(
+        None if names.iter().any(|name| name == live::MARK) => Err(Error::invalid(
             "the database is still written; seal it before it is read",
         )),
         None => {
@@ -103,7 +101,7 @@ fn read_options(fs: &dyn Fs, dir: &Path, names: &[String]) -> Result<Option<File
 }
 
 /// Checks that every file is there in its recorded length.
-fn check_files(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<()> {
+pub(crate) fn check_files(fs: &dyn Fs, dir: &Path, version: &Version) -> Result<()> {
     for (number, expected) in version.files() {
         let path = dir.join(FileName::Table(number).to_string());
         let found = match fs.metadata(&path) {

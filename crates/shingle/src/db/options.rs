@@ -1,6 +1,6 @@
 //! How databases are read.
 
-use crate::sst::TableOptions;
+use crate::sst::{CacheMode, TableOptions};
 
 /// Options of a database that is only read.
 #[derive(Clone, Debug)]
@@ -30,4 +30,14 @@ pub struct ScanOptions {
     /// Whether blocks that the scan decodes stay in the block cache. Default false: a long scan
     /// would push out what point reads need.
     pub fill_cache: bool,
+}
+
+impl ScanOptions {
+    pub(crate) fn cache_mode(self) -> CacheMode {
+        if self.fill_cache {
+            CacheMode::Fill
+        } else {
+            CacheMode::Bypass
+        }
+    }
 }

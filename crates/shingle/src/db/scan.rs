@@ -37,7 +37,7 @@ pub struct Scan {
 }
 
 impl Scan {
-    pub(super) fn new(rows: Rows<TableOpener>, counters: Arc<ReadCounters>) -> Self {
+    pub(crate) fn new(rows: Rows<TableOpener>, counters: Arc<ReadCounters>) -> Self {
         Self { rows, counters }
     }
 

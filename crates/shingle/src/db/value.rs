@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::memory::MemTable;
 use crate::sst;
-use crate::wal::MemTable;
 
 /// A value, which keeps what it lies in alive: a decoded block, or the writes of a log. Cheap to
 /// clone.

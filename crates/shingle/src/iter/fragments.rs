@@ -54,6 +54,29 @@ impl Fragments {
         (key < &fragment.end[..]).then_some(fragment)
     }
 
+    /// Whether a fragment holds a key of `[lower, upper)`; `None` is unbounded. O(log n).
+    pub(crate) fn overlaps(&self, lower: Option<&[u8]>, upper: Option<&[u8]>) -> bool {
+        self.within(lower, upper).next().is_some()
+    }
+
+    /// The parts of fragments within `[lower, upper)`, in order; `None` is unbounded.
+    pub(crate) fn within<'a>(
+        &'a self,
+        lower: Option<&'a [u8]>,
+        upper: Option<&'a [u8]>,
+    ) -> impl Iterator<Item = Fragment> + 'a {
+        let first = lower.map_or(0, |lower| self.0.partition_point(|f| &f.end[..] <= lower));
+        let found = self.0.get(first..).unwrap_or_default().iter();
+        found
+            .take_while(move |f| upper.is_none_or(|upper| &f.start[..] < upper))
+            .map(move |f| Fragment {
+                start: f.start.as_slice().max(lower.unwrap_or_default()).to_vec(),
+                end: upper.map_or(&f.end[..], |upper| upper.min(&f.end)).to_vec(),
+                seq: f.seq,
+            })
+            .filter(|f| f.start < f.end)
+    }
+
     /// All fragments in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Fragment> {
         self.0.iter()

@@ -57,7 +57,7 @@ pub struct VersionEdit {
     /// Blob files that were removed.
     pub removed_blob_files: Vec<(u64, FileNumber)>,
     /// Added tables that need a feature which this crate lacks.
-    pub(super) unsupported: Vec<(FileNumber, Feature)>,
+    pub(crate) unsupported: Vec<(FileNumber, Feature)>,
 }
 
 impl VersionEdit {

@@ -163,6 +163,20 @@ pub fn set(fs: &dyn Fs, dir: &Path, mark: &Mark) -> Result<()> {
     Ok(())
 }
 
+/// Removes the format version of `dir`; durable when this returns.
+///
+/// # Errors
+/// `Io` from the file system.
+pub fn clear_format_version(fs: &dyn Fs, dir: &Path) -> Result<()> {
+    let names = fs.list(dir).map_err(|e| Error::io("list", dir, e))?;
+    for name in names.iter().filter(|name| is_named(name, FORMAT_VERSION)) {
+        let path = dir.join(name);
+        fs.remove_file(&path)
+            .map_err(|e| Error::io("remove", &path, e))?;
+    }
+    fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))
+}
+
 fn is_named(file: &str, name: &str) -> bool {
     parse(file).is_some_and(|(found, _)| found == name)
 }

@@ -12,7 +12,6 @@
 
 #[doc(hidden)]
 pub mod fuzz;
-mod memtable;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -24,10 +23,10 @@ use crate::key::{Kind, SeqNo};
 use crate::manifest::{FileName, FileNumber};
 use crate::record::wal::{End, Reader};
 use crate::vfs::Fs;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
-pub(crate) use memtable::Builder;
-pub use memtable::{MemCursor, MemTable};
+pub(crate) use crate::memory::Builder;
+pub use crate::memory::{MemCursor, MemTable};
 pub use writer::LogWriter;
 
 /// What the logs of a directory hold beyond its tables.
@@ -88,11 +87,35 @@ pub fn recover(fs: &dyn Fs, dir: &Path, names: &[String], start: Start) -> Resul
         ingested: Vec::new(),
         next_seq: SeqNo(start.last_seq.0 + 1).max(SeqNo::FIRST),
     };
-    let numbers = log_numbers(names, start.min_unflushed_log)?;
+    let logs = replay(fs, dir, names, start.min_unflushed_log, |batch| {
+        recovery.next_seq = recovery.next_seq.max(batch.end_seq());
+        recovery.apply(batch)
+    })?;
+    Ok(Recovered {
+        memtable: recovery.builder.finish(),
+        ingested: recovery.ingested,
+        logs,
+        next_seq: recovery.next_seq,
+    })
+}
+
+/// Calls `visit` with every batch that holds operations, in the order of the logs among `names`,
+/// from log `min` on. A batch that comes again is passed over. Stops at the first error of `visit`.
+///
+/// # Errors
+/// As [`recover`], but for what batches hold.
+pub(crate) fn replay(
+    fs: &dyn Fs,
+    dir: &Path,
+    names: &[String],
+    min: FileNumber,
+    mut visit: impl FnMut(BatchReader<'_>) -> Result<()>,
+) -> Result<Vec<LogSummary>> {
+    let numbers = log_numbers(names, min)?;
     let mut logs = Vec::new();
     for (index, &number) in numbers.iter().enumerate() {
         let is_last = index + 1 == numbers.len();
-        let log = recovery.read(fs, dir, number)?;
+        let log = replay_log(fs, dir, number, &mut visit)?;
         if let Some(offset) = log.torn_at
             && !is_last
         {
@@ -106,11 +129,36 @@ pub fn recover(fs: &dyn Fs, dir: &Path, names: &[String], start: Start) -> Resul
         }
         logs.push(log);
     }
-    Ok(Recovered {
-        memtable: recovery.builder.finish(),
-        ingested: recovery.ingested,
-        logs,
-        next_seq: recovery.next_seq,
+    Ok(logs)
+}
+
+fn replay_log(
+    fs: &dyn Fs,
+    dir: &Path,
+    number: FileNumber,
+    visit: &mut impl FnMut(BatchReader<'_>) -> Result<()>,
+) -> Result<LogSummary> {
+    let path = dir.join(log_name(number));
+    let (mut batches, mut operations) = (0, 0);
+    let mut last_batch = None;
+    let torn_at = visit_batches(fs, &path, number, |_, batch| {
+        let repeated = last_batch.is_some_and(|last| batch.first_seq() <= last);
+        if batch.count() == 0 {
+            return check_empty(batch);
+        }
+        if repeated {
+            return Ok(());
+        }
+        last_batch = Some(batch.first_seq());
+        batches += 1;
+        operations += u64::from(batch.count());
+        visit(batch)
+    })?;
+    Ok(LogSummary {
+        number,
+        batches,
+        operations,
+        torn_at,
     })
 }
 
@@ -174,32 +222,6 @@ struct Recovery {
 }
 
 impl Recovery {
-    fn read(&mut self, fs: &dyn Fs, dir: &Path, number: FileNumber) -> Result<LogSummary> {
-        let path = dir.join(log_name(number));
-        let (mut batches, mut operations) = (0, 0);
-        let mut last_batch = None;
-        let torn_at = visit_batches(fs, &path, number, |_, batch| {
-            let repeated = last_batch.is_some_and(|last| batch.first_seq() <= last);
-            if batch.count() == 0 {
-                return check_empty(batch);
-            }
-            if repeated {
-                return Ok(());
-            }
-            last_batch = Some(batch.first_seq());
-            batches += 1;
-            operations += u64::from(batch.count());
-            self.next_seq = self.next_seq.max(batch.end_seq());
-            self.apply(batch)
-        })?;
-        Ok(LogSummary {
-            number,
-            batches,
-            operations,
-            torn_at,
-        })
-    }
-
     fn apply(&mut self, mut batch: BatchReader<'_>) -> Result<()> {
         let mut ingests = 0_u32;
         let mut others = 0_u32;
@@ -239,12 +261,4 @@ impl Recovery {
 fn check_empty(mut batch: BatchReader<'_>) -> Result<()> {
     while batch.next_op()?.is_some() {}
     Ok(())
-}
-
-/// The budget for recovered writes is spent.
-fn exhausted(max: usize) -> Error {
-    Error::new(
-        ErrorKind::Exhausted,
-        format!("writes in write-ahead logs exceed the budget bytes=`{max}`"),
-    )
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::ErrorKind;
 use crate::batch::Batch;
 use crate::cursor::Cursor;
 use crate::testing::{KeyValue, golden_points, golden_tar};

@@ -36,7 +36,12 @@ impl LogWriter {
     /// # Errors
     /// `Io` or `Poisoned`.
     pub fn append(&mut self, batch: &Batch) -> Result<()> {
-        let result = self.log.append(batch.as_bytes());
+        self.append_record(batch.as_bytes())
+    }
+
+    /// Appends the record of a batch.
+    pub(crate) fn append_record(&mut self, record: &[u8]) -> Result<()> {
+        let result = self.log.append(record);
         result.map(drop).map_err(|e| e.in_file(&self.path))
     }
 

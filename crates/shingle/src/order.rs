@@ -10,7 +10,25 @@
 //! there, the number of bytes taken is compared behind the number itself. Groups wait on a stack of
 //! their own, so that no key can exhaust that of the thread.
 
-use super::arena::Entry;
+/// What is sorted: a key in bytes that lie elsewhere.
+pub(crate) trait Keyed {
+    /// Bytes of the key at the depth that is being sorted, big-endian.
+    fn head(&self) -> u64;
+    /// Notes them.
+    fn set_head(&mut self, head: u64);
+    /// Start of the key; later rows have greater starts.
+    fn start(&self) -> u32;
+    /// Length of the key.
+    fn key_len(&self) -> u32;
+
+    /// The key.
+    fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let start = self.start() as usize;
+        bytes
+            .get(start..start + self.key_len() as usize)
+            .unwrap_or_default()
+    }
+}
 
 /// Groups up to this size are sorted by comparing keys.
 const SMALL: usize = 12;
@@ -18,7 +36,7 @@ const SMALL: usize = 12;
 const HEAD_LEN: usize = 8;
 
 /// Sorts `entries`, whose keys lie in `bytes`, by key; of equal keys the later one comes first.
-pub(super) fn sort(entries: &mut [Entry], bytes: &[u8]) {
+pub(crate) fn sort<E: Keyed>(entries: &mut [E], bytes: &[u8]) {
     let mut groups = vec![(0, entries.len(), 0)];
     while let Some((start, end, depth)) = groups.pop() {
         let Some(group) = entries.get_mut(start..end) else {
@@ -30,8 +48,8 @@ pub(super) fn sort(entries: &mut [Entry], bytes: &[u8]) {
         }
         let depth = depth + shared(group, bytes, depth);
         load(group, bytes, depth);
-        group.sort_unstable_by_key(|entry| (entry.head, taken(entry, depth)));
-        let same = |a: &Entry, b: &Entry| a.head == b.head && taken(a, depth) == taken(b, depth);
+        group.sort_unstable_by_key(|entry| (entry.head(), taken(entry, depth)));
+        let same = |a: &E, b: &E| a.head() == b.head() && taken(a, depth) == taken(b, depth);
         let mut from = start;
         for run in group.chunk_by_mut(same) {
             let to = from + run.len();
@@ -41,7 +59,7 @@ pub(super) fn sort(entries: &mut [Entry], bytes: &[u8]) {
                     .first()
                     .is_some_and(|entry| taken(entry, depth) < HEAD_LEN)
                 {
-                    run.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.start));
+                    run.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.start()));
                 } else {
                     groups.push((from, to, depth + HEAD_LEN));
                 }
@@ -51,19 +69,19 @@ pub(super) fn sort(entries: &mut [Entry], bytes: &[u8]) {
     }
 }
 
-fn tail<'a>(entry: &Entry, bytes: &'a [u8], depth: usize) -> &'a [u8] {
+fn tail<'a>(entry: &impl Keyed, bytes: &'a [u8], depth: usize) -> &'a [u8] {
     entry.key(bytes).get(depth..).unwrap_or_default()
 }
 
-fn sort_small(group: &mut [Entry], bytes: &[u8], depth: usize) {
+fn sort_small(group: &mut [impl Keyed], bytes: &[u8], depth: usize) {
     group.sort_unstable_by(|a, b| {
         let keys = tail(a, bytes, depth).cmp(tail(b, bytes, depth));
-        keys.then_with(|| b.start.cmp(&a.start))
+        keys.then_with(|| b.start().cmp(&a.start()))
     });
 }
 
 /// How many bytes from `depth` on the keys of `group` share.
-fn shared(group: &[Entry], bytes: &[u8], depth: usize) -> usize {
+fn shared(group: &[impl Keyed], bytes: &[u8], depth: usize) -> usize {
     let Some((first, others)) = group.split_first() else {
         return 0;
     };
@@ -80,7 +98,7 @@ fn shared(group: &[Entry], bytes: &[u8], depth: usize) -> usize {
 }
 
 /// Takes the next bytes of each key as its number.
-fn load(group: &mut [Entry], bytes: &[u8], depth: usize) {
+fn load(group: &mut [impl Keyed], bytes: &[u8], depth: usize) {
     for entry in group {
         let tail = tail(entry, bytes, depth);
         let mut head = [0; HEAD_LEN];
@@ -88,11 +106,11 @@ fn load(group: &mut [Entry], bytes: &[u8], depth: usize) {
             Some(whole) => head = *whole,
             None => head.iter_mut().zip(tail).for_each(|(to, byte)| *to = *byte),
         }
-        entry.head = u64::from_be_bytes(head);
+        entry.set_head(u64::from_be_bytes(head));
     }
 }
 
 /// Bytes of the key that its number holds.
-fn taken(entry: &Entry, depth: usize) -> usize {
-    (entry.key_len as usize - depth).min(HEAD_LEN)
+fn taken(entry: &impl Keyed, depth: usize) -> usize {
+    (entry.key_len() as usize - depth).min(HEAD_LEN)
 }

@@ -1,0 +1,224 @@
+//! What a caller may have done to tables: compaction of a range, ingestion, materialised families.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::LiveDatabase;
+use super::core::{Inner, WriteSide};
+use super::derive::Derivation;
+use super::deriver::meet;
+use super::fold::Fold;
+use super::install::{closure, end_of, refused};
+use crate::bulk::{Section, TempFile, bounds_of};
+use crate::cache::Cache;
+use crate::cursor::Cursor;
+use crate::iter::Bounds;
+use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::manifest::{FileNumber, TableMeta};
+use crate::sst::{CacheMode, Table, TableOptions};
+use crate::{Error, Result};
+
+impl LiveDatabase {
+    /// Folds the rows within `bounds` into the last level: one row a key, no tombstones. What shares
+    /// a table with them is folded too. Deferred families stay deferred.
+    ///
+    /// # Errors
+    /// `Poisoned` after a failed write, and failures of the file system.
+    ///
+    /// # Complexity
+    /// Writers wait. O(rows within · log runs); memory is flushed first.
+    pub fn compact_range(&self, bounds: &Bounds) -> Result<()> {
+        let inner = self.inner();
+        let mut write = inner.write();
+        inner.settle()?;
+        inner.flush(&mut write)?;
+        let view = inner.view();
+        let range = closure(&view.state.version, bounds);
+        let fold = Fold {
+            state: &view.state,
+            settings: &inner.settings,
+            deriver: inner.deriver(),
+            deferred: &view.deferred,
+            derives: false,
+            range: &range,
+            replaced: Vec::new(),
+        };
+        let folded = fold.run()?;
+        drop(view);
+        let mut core = inner.core();
+        inner.install_folded(&mut core, &write, &range, folded, None)?;
+        inner.publish(&core);
+        Ok(())
+    }
+
+    /// Adds tables that were written elsewhere in the same file system: their rows are newer than
+    /// everything accepted before and become visible together. The files get second names and stay
+    /// where they are.
+    ///
+    /// # Errors
+    /// `Invalid` for tables that overlap each other, reach beyond a section, hold derived keys, or
+    /// hold rows from which a kept family follows; `Corrupt` for damaged ones; failures of the file
+    /// system.
+    ///
+    /// # Complexity
+    /// O(blocks) to check each table; memory is flushed first.
+    pub fn ingest(&self, paths: &[&Path]) -> Result<()> {
+        let inner = self.inner();
+        let mut write = inner.write();
+        inner.settle()?;
+        let mut sections = Vec::new();
+        for path in paths {
+            let meta = inner.describe(path)?;
+            inner.check_ingested(&meta, path)?;
+            let file = TempFile::link(&inner.settings.scratch, path)?;
+            sections.push(Section::adopt(file, meta)?);
+        }
+        check_apart(&sections)?;
+        inner.close_to_others(&mut write)?;
+        inner.flush(&mut write)?;
+        inner.add_newest(&mut write, sections, None)
+    }
+
+    /// Derives those families that are deferred and meet `bounds`, and keeps them from now on: reads
+    /// of them do so by themselves.
+    ///
+    /// # Errors
+    /// Those of the deriver; failures of the file system.
+    ///
+    /// # Complexity
+    /// Writers wait. O(primary rows) and the sorting of what follows from them; every later write of
+    /// a primary row reads the row that it overwrites.
+    pub fn materialise(&self, bounds: &Bounds) -> Result<()> {
+        self.inner().materialise(bounds)
+    }
+}
+
+impl Inner {
+    /// See [`LiveDatabase::materialise`].
+    pub(super) fn materialise(&self, bounds: &Bounds) -> Result<()> {
+        let mut write = self.write();
+        let view = self.view();
+        let families = self.families().iter().zip(view.deferred.iter());
+        let wanted: Vec<bool> = families
+            .map(|(family, deferred)| *deferred && meet(&family.bounds, bounds))
+            .collect();
+        let Some(deriver) = self.deriver().filter(|_| wanted.contains(&true)) else {
+            return Ok(());
+        };
+        self.settle()?;
+        self.flush(&mut write)?;
+        let view = self.view();
+        let mut derivation = Derivation::new(deriver, &self.settings, &wanted);
+        for source in deriver.sources() {
+            let mut rows = view.state.rows(source.clone(), CacheMode::Bypass);
+            while rows.next()? {
+                derivation.add(rows.key(), rows.value())?;
+            }
+        }
+        let sections = derivation.finish()?;
+        drop(view);
+        self.add_newest(&mut write, sections, Some(&wanted))
+    }
+
+    /// Puts the tables of `sections` above everything, and keeps the families that `derived` names.
+    fn add_newest(
+        &self,
+        write: &mut WriteSide,
+        sections: Vec<Section>,
+        derived: Option<&[bool]>,
+    ) -> Result<()> {
+        let tables = self.name_tables(sections)?;
+        let mut core = self.core();
+        self.install_newest(&mut core, write, tables)?;
+        if let Some(derived) = derived {
+            let deferred = core.deferred.iter().zip(derived);
+            core.deferred = deferred.map(|(was, now)| *was && !now).collect();
+        }
+        self.publish(&core);
+        drop(core);
+        if derived.is_some() {
+            // Before any write relies on it.
+            self.or_poison(self.mark_live(None))?;
+        }
+        Ok(())
+    }
+
+    fn check_ingested(&self, table: &TableMeta, path: &Path) -> Result<()> {
+        let range = Bounds::range(&table.smallest.user[..], end_of(table));
+        let sections = bounds_of(&self.options.sections);
+        if sections
+            .iter()
+            .filter(|section| meet(section, &range))
+            .count()
+            > 1
+        {
+            return Err(refused("it reaches beyond a section", path));
+        }
+        if self
+            .families()
+            .iter()
+            .any(|family| meet(&family.bounds, &range))
+        {
+            return Err(refused("it holds derived keys", path));
+        }
+        let is_kept = self.view().deferred.iter().any(|deferred| !deferred);
+        let sources = self.deriver().map_or(&[][..], |deriver| deriver.sources());
+        if is_kept && sources.iter().any(|source| meet(source, &range)) {
+            return Err(refused("kept families follow from its rows", path));
+        }
+        Ok(())
+    }
+
+    /// What a MANIFEST would say of the table at `path`, which is read whole and checked.
+    fn describe(&self, path: &Path) -> Result<TableMeta> {
+        let file = self.fs.open(path).map_err(|e| Error::io("open", path, e))?;
+        let options = TableOptions {
+            cache: Arc::new(Cache::new(0)),
+            ..self.options.table.clone()
+        };
+        let table = Arc::new(Table::open(file, path, &options)?);
+        let found = table.verify()?;
+        let seq = SeqNo(0);
+        let point = |key: &[u8]| InternalKey::new(key, Trailer::new(seq, Kind::Set));
+        let mut bounds = Vec::new();
+        if found.keys.is_some() {
+            let mut cursor = table.cursor(CacheMode::Bypass);
+            cursor.seek_first()?;
+            bounds.push(point(cursor.user_key()));
+            cursor.seek_last()?;
+            bounds.push(point(cursor.user_key()));
+        }
+        for tombstone in table.range_tombstones() {
+            let start = Trailer::new(seq, Kind::RangeDelete);
+            let end = Trailer::new(SeqNo::MAX, Kind::RangeDelete);
+            bounds.push(InternalKey::new(&tombstone.start[..], start));
+            bounds.push(InternalKey::new(&tombstone.end[..], end));
+        }
+        let (Some(smallest), Some(largest)) = (bounds.iter().min(), bounds.iter().max()) else {
+            return Err(refused("it holds nothing", path));
+        };
+        Ok(TableMeta {
+            number: FileNumber(0),
+            size: table.file_len(),
+            smallest: smallest.clone(),
+            largest: largest.clone(),
+            smallest_seq: seq,
+            largest_seq: seq,
+            created_at: 0,
+            needs_compaction: false,
+            backing: None,
+        })
+    }
+}
+
+/// Refuses tables that overlap.
+fn check_apart(sections: &[Section]) -> Result<()> {
+    let tables = sections.iter().flat_map(|section| &section.tables);
+    let mut tables: Vec<_> = tables.map(|table| &table.meta).collect();
+    tables.sort_by(|a, b| a.smallest.cmp(&b.smallest));
+    let mut pairs = tables.iter().zip(tables.iter().skip(1));
+    if pairs.all(|(a, b)| end_of(a) <= b.smallest.user) {
+        return Ok(());
+    }
+    Err(Error::invalid("tables that shall join overlap"))
+}

@@ -1,0 +1,221 @@
+//! Every operation of a whole life of a database fails once: creation, batches, spills, merges, a
+//! derived family, seals, edits after a seal, checkpoints.
+//!
+//! After each failure the process ends, or the power fails, in turn, and the next opening must find a
+//! state that the callers know: everything that a barrier covered, batches whole or absent, in order.
+//! Then it must go on working. The sweep ends with the first index that no operation has.
+
+use super::model::{Model, Write, batch_of, check, draw_writes};
+use super::*;
+use crate::ErrorKind;
+use crate::vfs::{FaultFs, FaultPlan, Lottery};
+
+enum Step {
+    Commit(Vec<Write>),
+    Barrier,
+    Flush,
+    Compact,
+    Materialise,
+    Seal(Vec<Write>),
+    Recovery,
+    Exchange,
+}
+
+fn script() -> Vec<Step> {
+    let mut lottery = Lottery::new(5);
+    let mut steps = Vec::new();
+    let commits = |steps: &mut Vec<Step>, lottery: &mut Lottery, count: usize| {
+        for _ in 0..count {
+            let mut writes = draw_writes(lottery, 12);
+            writes.extend(draw_writes(lottery, 12));
+            steps.push(Step::Commit(writes));
+        }
+    };
+    commits(&mut steps, &mut lottery, 2);
+    steps.push(Step::Barrier);
+    commits(&mut steps, &mut lottery, 4);
+    steps.push(Step::Materialise);
+    commits(&mut steps, &mut lottery, 1);
+    steps.push(Step::Recovery);
+    commits(&mut steps, &mut lottery, 1);
+    steps.push(Step::Seal(draw_writes(&mut lottery, 3)));
+    commits(&mut steps, &mut lottery, 1);
+    steps.push(Step::Flush);
+    commits(&mut steps, &mut lottery, 1);
+    steps.push(Step::Exchange);
+    steps.push(Step::Compact);
+    steps.push(Step::Seal(draw_writes(&mut lottery, 3)));
+    steps
+}
+
+fn options(durability: Durability) -> LiveOptions {
+    LiveOptions {
+        durability,
+        tables_open_max: 64,
+        ..small()
+    }
+}
+
+/// Runs the script; what may be found afterwards.
+fn run(fs: &FaultFs, options: &LiveOptions) -> Model {
+    let mut model = Model::new();
+    let Ok(database) = LiveDatabase::create(Arc::new(fs.clone()), "db", options.clone()) else {
+        return model;
+    };
+    for step in script() {
+        match &step {
+            Step::Commit(writes) => match database.commit(batch_of(writes)) {
+                Ok(_) => model.accept(writes),
+                Err(_) => model.refuse(writes),
+            },
+            Step::Seal(writes) => match database.seal(batch_of(writes)) {
+                Ok(_) => {
+                    model.accept(writes);
+                    model.barrier();
+                }
+                Err(_) => model.refuse(writes),
+            },
+            Step::Exchange => drop(database.checkpoint_exchange(Path::new("exchange"))),
+            Step::Barrier | Step::Flush | Step::Compact | Step::Materialise | Step::Recovery => {
+                let done = match step {
+                    Step::Barrier => database.barrier(),
+                    Step::Flush => database.flush(),
+                    Step::Compact => database.compact_range(&Bounds::all()),
+                    Step::Materialise => database.materialise(&Bounds::prefix(b"w")),
+                    _ => database.checkpoint_recovery(Path::new("copy")),
+                };
+                if done.is_ok() {
+                    model.barrier();
+                }
+            }
+        }
+    }
+    model
+}
+
+/// Opens what a failure left, and goes on.
+fn go_on(fs: &MemFs, options: &LiveOptions, mut model: Model, any: bool) {
+    let database = create(fs, options.clone());
+    model.found(&database, any);
+    let writes = [Write::Set(b"p-after".to_vec(), value(2, 3, 4))];
+    database.commit(batch_of(&writes)).unwrap();
+    model.accept(&writes);
+    assert_eq!(&check(&database), model.rows());
+    database.seal(Batch::new()).unwrap();
+    database.close().unwrap();
+    assert_eq!(sealed_rows(fs, "db"), with_derived(model.rows()));
+    // A checkpoint is whole or not there.
+    for dir in ["exchange", "copy"] {
+        let has_marker = |name: &String| name.starts_with("marker.manifest");
+        let listed = fs.list(Path::new(dir)).unwrap_or_default();
+        if listed.iter().any(has_marker) {
+            if dir == "exchange" {
+                sealed_rows(fs, dir);
+            } else {
+                check(&LiveDatabase::open(Arc::new(fs.clone()), dir, options.clone()).unwrap());
+            }
+        }
+    }
+}
+
+/// Sweeps `plan`, in which `{k}` is the index; how many operations failed.
+fn sweep(plan: &str, durability: Durability) -> u64 {
+    let options = options(durability);
+    for k in 0.. {
+        let disk = MemFs::new();
+        let text = plan.replace("{k}", &k.to_string());
+        let fs = FaultFs::new(Arc::new(disk.clone()), FaultPlan::parse(&text).unwrap());
+        let model = run(&fs, &options);
+        if fs.faults() == 0 {
+            return k;
+        }
+        let recovered = std::panic::AssertUnwindSafe(|| {
+            // In turn: what was synced, a random part of the rest too, the end of the process.
+            let image = match k % 3 {
+                0 => disk.crash_clone(),
+                1 => disk.crash_clone_partial(k),
+                _ => disk.clone(),
+            };
+            go_on(&image, &options, model, true);
+        });
+        if let Err(panic) = std::panic::catch_unwind(recovered) {
+            eprintln!("failed after `{text}`, {durability:?}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+    0
+}
+
+#[test]
+fn every_operation_fails_once() {
+    let points = sweep("fail any {k}", Durability::PerBatch);
+    eprintln!("{points} points");
+    assert!(points > 300, "{points}");
+}
+
+#[test]
+fn every_operation_is_the_last_one_of_the_disk() {
+    let points = sweep("fail any {k}..", Durability::PerBatch);
+    eprintln!("{points} points");
+    assert!(points > 300, "{points}");
+}
+
+#[test]
+fn every_operation_fails_once_without_a_log() {
+    let points = sweep("fail any {k}", Durability::None);
+    eprintln!("{points} points");
+    assert!(points > 250, "{points}");
+}
+
+#[test]
+fn every_append_is_written_by_half() {
+    let points = sweep("short write {k} =enospc", Durability::PerOperation);
+    eprintln!("{points} points");
+    assert!(points > 60, "{points}");
+}
+
+#[test]
+fn every_rename_tears() {
+    let points = sweep("torn rename {k}", Durability::PerBatch);
+    eprintln!("{points} points");
+    assert!(points > 20, "{points}");
+}
+
+#[test]
+fn a_failed_spill_ends_writing_and_reads_go_on() {
+    for background in [false, true] {
+        let disk = MemFs::new();
+        let fs = FaultFs::new(Arc::new(disk.clone()), FaultPlan::none());
+        let options = LiveOptions {
+            compaction: CompactionPolicy {
+                fan_in: 3,
+                background,
+            },
+            ..small()
+        };
+        let database = LiveDatabase::create(Arc::new(fs.clone()), "db", options.clone()).unwrap();
+        fs.arm(FaultPlan::parse("fail create *.sst").unwrap());
+        let mut accepted = 0_u64;
+        let error = loop {
+            let key = format!("p{accepted:04}");
+            match database.commit(batch(|b| b.set(key.as_bytes(), &value(0, 0, 0)))) {
+                Ok(_) => accepted += 1,
+                Err(error) => break error,
+            }
+        };
+        // The call that fills the buffer is told, or the next one that needs the thread.
+        let again = database
+            .commit(batch(|b| b.set(b"p", &value(0, 0, 0))))
+            .unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::Poisoned, "{error} {again}");
+        assert!(again.to_string().contains("cannot create"), "{again}");
+        assert!(database.barrier().is_err() && database.seal(Batch::new()).is_err());
+        let visible = plain_rows(&database).len() as u64;
+        assert!(visible >= accepted && visible <= accepted + 1);
+        fs.arm(FaultPlan::none());
+        assert!(database.flush().is_err(), "only reopening helps");
+        drop(database);
+        let found = plain_rows(&create(&disk, options)).len() as u64;
+        assert!(found >= accepted && found <= accepted + 1);
+    }
+}
