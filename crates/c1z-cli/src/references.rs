@@ -89,12 +89,7 @@ impl<'a> References<'a> {
     pub(crate) fn entitlement(&mut self, id: &EntitlementRef) -> Result<Rc<Object>, Failure> {
         let (reader, scope, json) = (self.reader, self.scope, &mut self.json);
         self.entitlements.get_or_load(id, || {
-            let incomplete = id.id.is_empty()
-                || id
-                    .resource
-                    .as_ref()
-                    .is_some_and(|r| r.resource.is_empty() || r.resource_type.is_empty());
-            let found = absent_as_none(reader.get_entitlement(scope, id), incomplete)?;
+            let found = entitlement(reader, scope, id)?;
             let message = found.unwrap_or_else(|| v2::Entitlement {
                 id: id.id.clone(),
                 display_name: format!("MISSING ENTITLEMENT ({})", id.id),
@@ -107,6 +102,27 @@ impl<'a> References<'a> {
                 json,
             })
         })
+    }
+}
+
+/// The entitlement that a grant names: the one on the resource that it names too, else the only one
+/// of that id. v1 files tell entitlements apart by their ids alone, and hold what the last one with
+/// the id said of its resource.
+fn entitlement(
+    reader: &dyn Reader,
+    scope: &Scope,
+    id: &EntitlementRef,
+) -> Result<Option<v2::Entitlement>, Failure> {
+    let is_complete = |on: &ResourceRef| !on.resource.is_empty() && !on.resource_type.is_empty();
+    if id.resource.as_ref().is_some_and(is_complete) {
+        let found = absent_as_none(reader.get_entitlement(scope, id), id.id.is_empty())?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    match reader.get_entitlement(scope, &EntitlementRef::bare(id.id.as_str())) {
+        Err(error) if error.kind() == c1z::ErrorKind::Ambiguous => Ok(None),
+        found => absent_as_none(found, id.id.is_empty()),
     }
 }
 

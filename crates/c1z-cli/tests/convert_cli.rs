@@ -240,7 +240,13 @@ fn losses_are_refused_and_listed() {
         message.contains("4 syncs left out") && message.contains("--allow-loss"),
         "{message}"
     );
+    assert!(message.contains("file=`multi.c1z`"), "{message}");
     assert!(refused.stdout.is_empty());
+    let absent = ["convert", "multi.c1z", "out.c1z", "--sync-id", "absent"];
+    let absent = c1z(dir.path(), &absent);
+    assert_eq!(code(&absent), 5);
+    let message = text(&absent.stderr);
+    assert!(message.contains("file=`multi.c1z`"), "{message}");
     let allowed = c1z(
         dir.path(),
         &["convert", "multi.c1z", "out.c1z", "--allow-loss"],
@@ -255,6 +261,8 @@ fn losses_are_refused_and_listed() {
         &["convert", "multi.c1z", "out.c1z", "--allow-loss"],
     );
     assert_eq!(code(&exists), 6);
+    let message = text(&exists.stderr);
+    assert!(message.contains("file=`out.c1z`"), "{message}");
     let args = [
         "convert",
         "folds.c1z",

@@ -152,6 +152,55 @@ fn holders() -> Vec<(RecordKind, Value)> {
     ]
 }
 
+/// Connectors name an entitlement without its resource, or with another one; Go looks it up by its id alone.
+#[test]
+fn an_entitlement_is_found_by_its_id_when_the_grant_names_another_resource() {
+    let folder = tempfile::tempdir().unwrap();
+    let entitlement = |id: &str, on: &str, name: &str| {
+        let on = value!({"resourceTypeId": "app", "resourceId": on});
+        let record = value!({"externalId": id, "resource": on, "displayName": name, "slug": name});
+        (RecordKind::Entitlement, record)
+    };
+    let grant = |id: &str| {
+        let entitlement =
+            value!({"resourceTypeId": "app", "resourceId": "other", "entitlementId": id});
+        let principal = value!({"resourceTypeId": "user", "resourceId": "u"});
+        let grant = value!({"externalId": id, "entitlement": entitlement, "principal": principal});
+        (RecordKind::Grant, grant)
+    };
+    let records = [
+        entitlement("one", "a", "The one"),
+        entitlement("two", "a", "First of two"),
+        entitlement("two", "b", "Second of two"),
+        grant("none"),
+        grant("one"),
+        grant("two"),
+    ];
+    let file = build(folder.path(), &records);
+    let grants = json(&file, &["grants", "-o", "json"]);
+    let names = grants["grants"].as_array().unwrap().iter().map(|row| {
+        let name = row["entitlement"]["displayName"].as_str().unwrap();
+        assert_eq!(
+            row["grant"]["entitlement"]["resource"]["id"]["resource"],
+            "other"
+        );
+        name
+    });
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [
+            "MISSING ENTITLEMENT (none)",
+            "The one",
+            "MISSING ENTITLEMENT (two)"
+        ]
+    );
+    let tree = run(&file, &["access", "-t", "user", "-r", "u"]);
+    assert!(
+        tree.contains("──The one") && tree.contains("──two"),
+        "{tree}"
+    );
+}
+
 #[test]
 fn principals_are_those_of_the_grants_each_once() {
     let files = ["basic", "realistic", "slim-grants"].map(v1);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use c1z::OpenOptions;
 use c1z::digest::global_root_key;
 use c1z::engine::Profile;
-use shingle::vfs::OsFs;
-use testkit::check::{CheckOptions, Deviation, check_reader};
+use c1z::v1_tables::Zone;
+use shingle::vfs::{Fs as _, OsFs};
+use testkit::check::{CheckOptions, Deviation, Order, check_reader};
 use testkit::clock::ManualClock;
 use testkit::golden::Dump;
 use testkit::rebuild;
@@ -50,21 +51,44 @@ fn pairs(folder: &Path) -> Outcome<Vec<(PathBuf, PathBuf)>> {
 /// Our answers against those of Go; how many there are.
 fn answers(file: &Path, dump: &Path) -> Outcome<usize> {
     let dump = Dump::load(dump)?;
-    let options = OpenOptions {
+    let (profile, options) = if is_v1(file)? {
+        (Profile::GoSqlite, v1_options())
+    } else {
+        let deviations = deviations(file);
+        (
+            Profile::GoPebble,
+            CheckOptions {
+                deviations,
+                ..CheckOptions::default()
+            },
+        )
+    };
+    let open = OpenOptions {
         clock: Arc::new(ManualClock::at(dump.read_at())),
-        profile: Profile::GoPebble,
+        profile,
+        zone: Zone::utc(),
         ..OpenOptions::default()
     };
-    let store = c1z::open_with(file, &options)?;
-    let options = CheckOptions {
-        deviations: deviations(file),
-        ..CheckOptions::default()
-    };
-    let report = check_reader(store.reader(), &dump, Profile::GoPebble, &options);
+    let store = c1z::open_with(file, &open)?;
+    let report = check_reader(store.reader(), &dump, profile, &options);
     if report.is_clean() {
         return Ok(dump.rows.len());
     }
     Err(report.render(8).into())
+}
+
+fn is_v1(file: &Path) -> Outcome<bool> {
+    let mut magic = [0; 4];
+    OsFs.open(file)?.read_exact_at(0, &mut magic)?;
+    Ok(magic == *b"C1ZF")
+}
+
+/// Go's SQLite engine lists the grants for a type by row number, ours by the index that has the type.
+fn v1_options() -> CheckOptions {
+    CheckOptions {
+        order: Order::Primary,
+        ..CheckOptions::default()
+    }
 }
 
 /// Whether the file was edited after its seal: then the statistics are those from before the edit.
@@ -92,6 +116,9 @@ fn deviations(file: &Path) -> Vec<Deviation> {
 
 /// Whether the file was sealed; if so its rows must follow from its records.
 fn seal(file: &Path) -> Outcome<bool> {
+    if is_v1(file)? {
+        return Ok(false);
+    }
     let (manifest, rows) = rebuild::read_v3(&OsFs, file)?;
     let finished = rebuild::run_of(&rows)?.is_some_and(|(run, _)| run.is_finished());
     if is_edited(file) || !finished || !rows.contains_key(&global_root_key()) {

@@ -39,6 +39,7 @@ pub use summary::{ConvertSummary, SyncSummary};
 
 use crate::{Error, Result};
 use job::Job;
+use source::Source;
 
 /// Converts what lies at `input`, and puts it at `output`.
 ///
@@ -63,8 +64,19 @@ pub fn convert(
     };
     let source =
         source::open(input, from, output, options).map_err(|error| error.in_file(input))?;
+    // What is wrong with the syncs is wrong in the input; the output is named where it is written.
+    run(&*source, from, to, output, options).map_err(|error| error.in_file(input))
+}
+
+fn run(
+    source: &dyn Source,
+    from: FileFormat,
+    to: FileFormat,
+    output: &Path,
+    options: &ConvertOptions,
+) -> Result<ConvertSummary> {
     let mut job = Job {
-        source: &*source,
+        source,
         output,
         options,
         losses: LossReport::with_examples(options.loss_examples_max),
@@ -81,7 +93,7 @@ pub fn convert(
         FileFormat::Ndjson => to_ndjson::file(&mut job)?,
         FileFormat::Folder => {
             let message = format!("format is not written format=`{}`", to.as_str());
-            return Err(Error::invalid(message));
+            return Err(Error::invalid(message).in_file(output));
         }
     };
     Ok(ConvertSummary {
