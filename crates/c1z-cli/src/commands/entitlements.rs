@@ -17,13 +17,25 @@ pub(crate) fn run(global: &Global, args: &EntitlementsArgs) -> Result<(), Failur
     let Some(selected) = file::select(global, &store)? else {
         return list::print_empty::<Entitlements<'_>>(global, &args.list);
     };
+    let of_type = args.resource_type.as_deref().unwrap_or_default();
+    // The columns of a v1 row that was written again name the resource that it was on first, so the
+    // records are asked, as Go does; keys of v3 files follow the records.
+    let indexed = if store.sqlite().is_some() {
+        ""
+    } else {
+        of_type
+    };
     let filter = EntitlementFilter {
-        resource_type: args.resource_type.clone().unwrap_or_default(),
+        resource_type: indexed.to_owned(),
         resource: None,
     };
     let rows = store
         .reader()
-        .stream_entitlements(&selected.scope, &filter)?;
+        .stream_entitlements(&selected.scope, &filter)?
+        .filter(|row| {
+            let is = |row: &Entitlement| row.resource.id.resource_type == of_type;
+            of_type.is_empty() || row.as_ref().map_or(true, is)
+        });
     let references = References::new(
         store.reader(),
         &selected.scope,

@@ -152,6 +152,33 @@ fn holders() -> Vec<(RecordKind, Value)> {
     ]
 }
 
+#[test]
+fn entitlements_of_a_type_are_those_whose_records_say_so() {
+    let mut moved = 0;
+    for case in ["basic", "identity-collisions", "overwrites-deletes"] {
+        let file = v1(case);
+        let all = json(&file, &["entitlements", "-o", "json"]);
+        let all = all["entitlements"].as_array().unwrap();
+        let type_of = |row: &Value| {
+            row["entitlement"]["resource"]["id"]["resourceType"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        let mut types: Vec<_> = all.iter().map(type_of).collect();
+        types.sort();
+        types.dedup();
+        for of_type in &types {
+            let some = json(&file, &["entitlements", "-t", of_type, "-o", "json"]);
+            let expected: Vec<_> = all.iter().filter(|row| type_of(row) == *of_type).collect();
+            let found: Vec<_> = some["entitlements"].as_array().unwrap().iter().collect();
+            assert_eq!(found, expected, "{case} {of_type}");
+        }
+        moved += types.len();
+    }
+    assert!(moved > 3, "{moved}");
+}
+
 /// Connectors name an entitlement without its resource, or with another one; Go looks it up by its id alone.
 #[test]
 fn an_entitlement_is_found_by_its_id_when_the_grant_names_another_resource() {
