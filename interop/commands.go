@@ -108,6 +108,8 @@ func c1zMake(flags *flag.FlagSet) action {
 	flags.Uint64Var(&plan.Seed, "seed", 1, "seed of the data")
 	flags.IntVar(&plan.Grants, "grants", 1000, "grants to write")
 	flags.BoolVar(&plan.Unfinished, "unfinished", false, "save with a checkpoint, do not end the sync")
+	flags.BoolVar(&plan.Odd, "odd", false, "odd ids, texts, references and annotations")
+	flags.IntVar(&plan.Syncs, "syncs", 1, "syncs of odd rows; a v3 file holds one")
 	return func(out *report.Lines, args []string) error {
 		return store.Make(out, args[0], plan)
 	}

@@ -27,6 +27,8 @@ type MakePlan struct {
 	Seed       uint64
 	Grants     int
 	Unfinished bool
+	Odd        bool // odd ids, texts and references
+	Syncs      int  // of odd rows; a v3 file holds one
 }
 
 // Make writes a new file with one full sync.
@@ -44,7 +46,11 @@ func Make(out *report.Lines, path string, plan MakePlan) error {
 	if err != nil {
 		return err
 	}
-	id, err := fillSync(ctx, s, plan)
+	fill := fillSync
+	if plan.Odd {
+		fill = fillOdd
+	}
+	id, err := fill(ctx, s, plan)
 	if err = errors.Join(err, s.Close(ctx)); err != nil {
 		return err
 	}
