@@ -36,12 +36,12 @@ func newOdd(seed uint64, grants int) (*odd, error) {
 			return nil, err
 		}
 	}
-	for range 5 + grants/8 {
-		if err := o.makeEntitlement(); err != nil {
-			return nil, err
-		}
-	}
+	// Lookups of a dump name an entitlement by its id alone, so no two have the same.
 	taken := map[string]bool{}
+	for range 5 + grants/8 {
+		o.makeEntitlement(taken)
+	}
+	taken = map[string]bool{}
 	for range grants {
 		if err := o.makeGrant(taken); err != nil {
 			return nil, err
@@ -114,13 +114,18 @@ func (o *odd) unknown() []*anypb.Any {
 	return []*anypb.Any{{TypeUrl: "type.googleapis.com/not.known.Thing", Value: []byte{8, byte(o.rng.IntN(128))}}}
 }
 
-func (o *odd) makeEntitlement() error {
+func (o *odd) makeEntitlement(taken map[string]bool) {
+	id := o.id()
+	if taken[id] {
+		return
+	}
+	taken[id] = true
 	on := oneOf(o.rng, o.resources)
 	if o.rng.IntN(2) == 0 {
 		on = &v2.Resource{Id: on.Id}
 	}
 	x := &v2.Entitlement{
-		Id: o.id(), Resource: on, DisplayName: o.maybe(o.id()), Slug: o.maybe(o.word()),
+		Id: id, Resource: on, DisplayName: o.maybe(o.id()), Slug: o.maybe(o.word()),
 		Description: o.maybe(o.id()), Purpose: v2.Entitlement_PurposeValue(o.rng.IntN(3)),
 		Annotations: o.unknown(),
 	}
@@ -128,7 +133,6 @@ func (o *odd) makeEntitlement() error {
 		x.GrantableTo = []*v2.ResourceType{oneOf(o.rng, o.types), {Id: o.id()}}
 	}
 	o.entitlements = append(o.entitlements, x)
-	return nil
 }
 
 func (o *odd) makeGrant(taken map[string]bool) error {
