@@ -18,6 +18,7 @@ mod live;
 mod live_kv;
 mod lookup;
 mod memory;
+mod on_disk;
 mod options;
 mod plan;
 mod rows;
