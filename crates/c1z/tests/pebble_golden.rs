@@ -18,14 +18,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use c1z::OpenOptions;
 use c1z::engine::types::SyncId;
 use c1z::engine::{PebbleOptions, PebbleStore, Profile, StorageEngine};
 use c1z::keyspace::{Family, MetadataKey};
-use c1z::ops::StoredRecord;
-use c1z::ops::build::{BuildOptions, Digests, PackOptions, RunToWrite, V3Builder};
+use c1z::ops::build::{PackOptions, publish_store};
 use c1z::record::{stats, sync_run};
 use shingle::db::ScanOptions;
 use shingle::iter::Bounds;
@@ -119,10 +119,10 @@ enum Place {
 impl Place {
     const ALL: [Self; 2] = [Self::Memory, Self::Disk];
 
-    fn open(self, options: PebbleOptions) -> PebbleStore {
+    fn open(self, fs: &Arc<dyn Fs>, options: PebbleOptions) -> PebbleStore {
         let store = match self {
             Self::Memory => PebbleStore::in_memory(options),
-            Self::Disk => PebbleStore::create_in(Arc::new(MemFs::new()), "sync", options),
+            Self::Disk => PebbleStore::create_in(Arc::clone(fs), "sync", options),
         };
         store.unwrap()
     }
@@ -135,8 +135,20 @@ fn store_of(
     steps: &[Step],
     dump: &Dump,
 ) -> (PebbleStore, Arc<ManualClock>) {
+    let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
+    store_in(&fs, place, case, steps, dump)
+}
+
+/// As [`store_of`], on the file system `fs` if it is on disk.
+fn store_in(
+    fs: &Arc<dyn Fs>,
+    place: Place,
+    case: &Case,
+    steps: &[Step],
+    dump: &Dump,
+) -> (PebbleStore, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(dump.read_at()));
-    let store = place.open(options(case, dump, &clock));
+    let store = place.open(fs, options(case, dump, &clock));
     let times = Times::of_syncs(dump).with_records(&case.kv("").unwrap());
     replayed(&store, steps, &times.unwrap(), &clock);
     (store, clock)
@@ -253,57 +265,27 @@ fn every_answer_is_that_of_go() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// A v3 file of the rows of a store, finished or not, in a folder of its own.
-fn saved(store: &PebbleStore, digests: Digests) -> Arc<dyn Fs> {
-    let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
-    let rows = rows_in(store);
-    let stored = &rows[Family::SyncRun.header()];
-    let mut run = sync_run::decode(stored).unwrap();
-    if let Some(value) = rows.get(&MetadataKey::Stats.to_vec()) {
-        run.stats = Some(stats::decode(value).unwrap().1);
-    }
-    let build = BuildOptions {
-        digests,
-        threads: 1,
-        ..BuildOptions::default()
-    };
-    let pack = PackOptions {
-        fs: Arc::clone(&fs),
-        entropy: Arc::new(SeededEntropy::seeded(1)),
-        ..PackOptions::default()
-    };
-    let mut builder = V3Builder::new("sync.c1z", &build, &pack, run.is_finished()).unwrap();
-    for (key, value) in &rows {
-        let family = Family::of(key);
-        let is_graph = *key == MetadataKey::EntitlementGraph.to_vec();
-        match StoredRecord::of_row(key, value) {
-            Some(record) => builder.sync().put(&record).unwrap(),
-            None if family == Some(Family::Session) || is_graph => {
-                builder.sync().put_other(key, value).unwrap();
-            }
-            None => {}
-        }
-    }
-    let to_write = RunToWrite {
-        run: &run,
-        stored: Some(stored),
-    };
-    builder.finish(Some(to_write)).unwrap();
-    fs
-}
-
 /// What the engine holds is what a file holds: packed and opened, row by row the same, and every answer is that of Go.
 #[test]
 fn saved_and_opened_every_answer_is_that_of_go() {
     let mut wrong = String::new();
     let mut compared = 0;
-    for (case, steps, dump) in cases() {
-        let (store, clock) = store_of(Place::Memory, &case, &steps, &dump);
-        let digests = match case.name.as_str() {
-            "no-digest" => Digests::Never,
-            _ => Digests::WhenFinished,
+    for (place, (case, steps, dump)) in in_all_places() {
+        let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
+        let (store, clock) = store_in(&fs, place, &case, &steps, &dump);
+        let pack = PackOptions {
+            fs: Arc::clone(&fs),
+            entropy: Arc::new(SeededEntropy::seeded(1)),
+            ..PackOptions::default()
         };
-        let fs = saved(&store, digests);
+        let published = publish_store(&store, Path::new("sync.c1z"), &pack).unwrap();
+        let held = rows_in(&store);
+        let bytes = held.iter().map(|(key, value)| key.len() + value.len());
+        let built = &published.sync.database;
+        assert_eq!(
+            (built.rows, built.raw_bytes),
+            (held.len() as u64, bytes.sum::<usize>() as u64)
+        );
         clock.set(dump.read_at());
         let file = c1z::open_with(
             "sync.c1z",
@@ -324,7 +306,7 @@ fn saved_and_opened_every_answer_is_that_of_go() {
             found.insert(key.to_vec(), value.to_vec());
         }
         let different = difference(&rows_in(&store), &found);
-        assert_eq!(different, [""; 0], "{}", case.name);
+        assert_eq!(different, [""; 0], "{} in {place:?}", case.name);
         let options = CheckOptions {
             order: Order::AsGo,
             deviations: contract_deviations(&case.name, Profile::GoPebble),
@@ -332,7 +314,7 @@ fn saved_and_opened_every_answer_is_that_of_go() {
         let report = check_reader(file.reader(), &dump, Profile::GoPebble, &options);
         compared += report.compared();
         if !report.is_clean() {
-            let _ = writeln!(wrong, "== {}\n{}", case.name, report.render(8));
+            let _ = writeln!(wrong, "== {} in {place:?}\n{}", case.name, report.render(8));
         }
     }
     println!("{compared} answers");

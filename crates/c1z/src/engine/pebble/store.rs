@@ -148,6 +148,10 @@ impl PebbleStore {
         &self.warnings
     }
 
+    pub(super) fn live(&self) -> &Live {
+        self.contract.source()
+    }
+
     /// The engine.
     pub fn engine(&self) -> &dyn StorageEngine {
         &self.contract
@@ -219,7 +223,8 @@ fn stamp_if_empty(kv: &dyn LiveKv) -> Result<()> {
     kv.write(batch)
 }
 
-fn has_rows(kv: &dyn Kv) -> Result<bool> {
+/// Whether there is any row but metadata.
+pub(super) fn has_rows(kv: &dyn Kv) -> Result<bool> {
     Ok(kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some())
 }
 

@@ -8,11 +8,11 @@ mod deriver;
 mod snapshot;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shingle::batch::Batch;
-use shingle::bulk::{Scratch, SortOptions, Sorted, Sorter};
+use shingle::bulk::{BuiltDatabase, Scratch, SortOptions, Sorted, Sorter};
 use shingle::db::ScanOptions;
 use shingle::live::{LiveDatabase, LiveOptions, Seal};
 use shingle::vfs::Fs;
@@ -22,7 +22,9 @@ use self::snapshot::DiskSnapshot;
 use super::kv::{Kv, bounds_of};
 use super::live_kv::{LiveKv, SealPass};
 use super::options::PebbleOptions;
-use crate::keyspace::{Family, prefix};
+use super::store::has_rows;
+use crate::keyspace::{Family, MetadataKey, prefix, stamp};
+use crate::ops::build::sections;
 use crate::{Error, ErrorKind, Result};
 
 /// Most bytes of writes in memory before a run is written.
@@ -52,11 +54,7 @@ impl DiskKv {
         let (dir, live) = (dir.into(), live_options(options));
         let scratch = Scratch::new(Arc::clone(&fs), &dir);
         let sort_bytes = live.memory_bytes / SORT_SHARE;
-        Ok(Self::of(
-            LiveDatabase::create(fs, dir, live)?,
-            scratch,
-            sort_bytes,
-        ))
+        Self::of(LiveDatabase::create(fs, dir, live)?, scratch, sort_bytes).check_rows()
     }
 
     /// Opens the database in `dir`.
@@ -68,11 +66,7 @@ impl DiskKv {
         let (dir, live) = (dir.into(), live_options(options));
         let scratch = Scratch::new(Arc::clone(&fs), &dir);
         let sort_bytes = live.memory_bytes / SORT_SHARE;
-        Ok(Self::of(
-            LiveDatabase::open(fs, dir, live)?,
-            scratch,
-            sort_bytes,
-        ))
+        Self::of(LiveDatabase::open(fs, dir, live)?, scratch, sort_bytes).check_rows()
     }
 
     fn of(database: LiveDatabase, scratch: Scratch, sort_bytes: usize) -> Self {
@@ -81,6 +75,33 @@ impl DiskKv {
             scratch,
             sort_bytes,
         }))
+    }
+}
+
+impl DiskKv {
+    /// Whether the rows of each index do not exist yet.
+    #[cfg(test)]
+    pub(super) fn deferred(&self) -> Vec<bool> {
+        self.0.database.deferred()
+    }
+
+    /// Refuses rows whose indexes this engine would take for complete, though they are not.
+    fn check_rows(self) -> Result<Self> {
+        let rows = self.snapshot();
+        let has = |key: MetadataKey<'_>| Ok::<_, Error>(rows.get(&key.to_vec())?.is_some());
+        let version = rows.get(&MetadataKey::KeyspaceVersion.to_vec())?;
+        let id_format = rows.get(&MetadataKey::GrantIdFormat.to_vec())?;
+        let has_rows = has_rows(rows.as_ref())?;
+        let layout = stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)?;
+        if layout != stamp::Layout::Current || has(MetadataKey::GrantIndexPending)? {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the directory holds an older layout, or a sync of another program whose indexes are not finished",
+            )
+            .in_file(self.0.database.dir())
+            .with_hint("write its rows to a new store"));
+        }
+        Ok(self)
     }
 }
 
@@ -93,8 +114,7 @@ fn live_options(options: &PebbleOptions) -> LiveOptions {
         write_buffer_bytes: WRITE_BUFFER_BYTES_MAX.min(memory_bytes / 4),
         batch_bytes_max: usize::try_from(batch_bytes_max).unwrap_or(usize::MAX),
         durability: options.durability,
-        // Rows of different kinds do not share tables.
-        sections: Family::ALL.map(|family| family.header().to_vec()).to_vec(),
+        sections: sections(),
         deriver: Some(Arc::new(IndexDeriver::new())),
         ..LiveOptions::default()
     }
@@ -151,6 +171,14 @@ impl LiveKv for DiskKv {
         drop(sorted);
         seal.finish(closing)?;
         Ok(())
+    }
+
+    fn checkpoint(&self, _: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase> {
+        Ok(self.0.database.checkpoint_exchange(dir)?)
+    }
+
+    fn dir(&self) -> Option<&Path> {
+        Some(self.0.database.dir())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use shingle::bulk::{Sorted, SortedScan};
+use shingle::bulk::{Sorted, SortedScan, Sorter};
 use shingle::db::ScanOptions;
 use shingle::iter::Bounds;
 use shingle::live::LiveSnapshot;
@@ -15,11 +15,13 @@ use crate::engine::pebble::kv::{Kv, KvScan, KvValue, bounds_of};
 use crate::keyspace::{Deriver, IndexSet, KeyRange};
 
 /// Everything visible at one moment. Rows of an index that was deferred then are derived when they are first asked for.
+/// Clones share them.
+#[derive(Clone)]
 pub(super) struct DiskSnapshot {
     rows: LiveSnapshot,
     disk: Arc<Disk>,
     /// The rows of deferred indexes, once they were asked for.
-    derived: Mutex<Option<Sorted>>,
+    derived: Arc<Mutex<Option<Sorted>>>,
 }
 
 impl DiskSnapshot {
@@ -27,7 +29,7 @@ impl DiskSnapshot {
         Self {
             rows: disk.database.snapshot(),
             disk: Arc::clone(disk),
-            derived: Mutex::default(),
+            derived: Arc::default(),
         }
     }
 
@@ -35,26 +37,34 @@ impl DiskSnapshot {
         self.rows.deferred().get(index) == Some(&true)
     }
 
-    /// The rows of all deferred indexes. The first call reads the records and sorts what follows from them, and makes the
-    /// database keep those indexes, so that later snapshots hold their rows.
+    /// The rows of all deferred indexes. The first call reads the records and sorts what follows from them. If something
+    /// does, it makes the database keep those indexes, so that later snapshots hold their rows; for that it waits for a
+    /// write or a seal that is running.
     fn derived(&self) -> Result<Sorted> {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(derived) = &*derived {
             return Ok(derived.clone());
         }
-        for (index, family) in INDEXES.into_iter().enumerate() {
-            if self.is_deferred(index) {
-                self.disk
-                    .database
-                    .materialise(&bounds_of(&family.range()))?;
-            }
+        let rows = self.derive()?;
+        if rows.rows() > 0 {
+            self.keep_indexes()?;
         }
-        let sorted = self.derive()?;
+        let sorted = rows.finish()?;
         *derived = Some(sorted.clone());
         Ok(sorted)
     }
 
-    fn derive(&self) -> Result<Sorted> {
+    fn keep_indexes(&self) -> Result<()> {
+        for (index, family) in INDEXES.into_iter().enumerate() {
+            if self.is_deferred(index) {
+                let bounds = bounds_of(&family.range());
+                self.disk.database.materialise(&bounds)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn derive(&self) -> Result<Sorter> {
         let mut sorter = self.disk.sorter();
         let mut deriver = Deriver::new(IndexSet::ALL);
         for source in SOURCES {
@@ -68,7 +78,7 @@ impl DiskSnapshot {
                 })?;
             }
         }
-        Ok(sorter.finish()?)
+        Ok(sorter)
     }
 
     fn stored(&self, range: &KeyRange) -> Result<Box<dyn KvScan>> {
@@ -128,23 +138,18 @@ impl Kv for DiskSnapshot {
     }
 
     fn scan(&self, range: &KeyRange) -> Result<Box<dyn KvScan>> {
-        let open = |part: Part| -> Result<Box<dyn KvScan>> {
-            Ok(match part {
-                Part::Stored(range) => self.stored(&range)?,
-                Part::Derived(range) => {
-                    Box::new(DerivedScan(self.derived()?.scan(bounds_of(&range))))
-                }
-            })
-        };
-        let parts = self.parts(range).into_iter();
-        let mut scans = parts.map(open).collect::<Result<Vec<_>>>()?;
-        match scans.pop() {
-            Some(only) if scans.is_empty() => Ok(only),
-            last => {
-                scans.extend(last);
-                Ok(Box::new(Chain::new(scans)))
-            }
+        let mut parts = self.parts(range);
+        if let [Part::Stored(range)] = parts.as_slice() {
+            return self.stored(range);
         }
+        parts.reverse();
+        Ok(Box::new(PartsScan {
+            snapshot: self.clone(),
+            parts,
+            open: None,
+            key: Vec::new(),
+            value: Vec::new(),
+        }))
     }
 
     fn size_on_disk(&self) -> u64 {
@@ -179,38 +184,46 @@ impl KvScan for DerivedScan {
     }
 }
 
-/// Scans one behind the other.
-struct Chain {
-    scans: std::vec::IntoIter<Box<dyn KvScan>>,
+/// The parts of a range one behind the other, each opened when the one before has ended.
+struct PartsScan {
+    snapshot: DiskSnapshot,
+    /// Those that were not opened yet, last one first.
+    parts: Vec<Part>,
     open: Option<Box<dyn KvScan>>,
     key: Vec<u8>,
     value: Vec<u8>,
 }
 
-impl Chain {
-    fn new(scans: Vec<Box<dyn KvScan>>) -> Self {
-        let mut scans = scans.into_iter();
-        Self {
-            open: scans.next(),
-            scans,
-            key: Vec::new(),
-            value: Vec::new(),
-        }
+impl PartsScan {
+    /// Opens the next part. False: there is none.
+    fn open_next(&mut self) -> Result<bool> {
+        self.open = match self.parts.pop() {
+            Some(Part::Stored(range)) => Some(self.snapshot.stored(&range)?),
+            Some(Part::Derived(range)) => {
+                let rows = self.snapshot.derived()?.scan(bounds_of(&range));
+                Some(Box::new(DerivedScan(rows)))
+            }
+            None => None,
+        };
+        Ok(self.open.is_some())
     }
 }
 
-impl KvScan for Chain {
+impl KvScan for PartsScan {
     fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
-        while let Some(scan) = &mut self.open {
-            if let Some((key, value)) = scan.next()? {
+        loop {
+            if let Some(scan) = &mut self.open
+                && let Some((key, value)) = scan.next()?
+            {
                 self.key.clear();
                 self.key.extend_from_slice(key);
                 self.value.clear();
                 self.value.extend_from_slice(value);
                 return Ok(Some((&self.key, &self.value)));
             }
-            self.open = self.scans.next();
+            if !self.open_next()? {
+                return Ok(None);
+            }
         }
-        Ok(None)
     }
 }
