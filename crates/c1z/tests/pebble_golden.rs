@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use c1z::OpenOptions;
+use c1z::digest::{self, Node};
 use c1z::engine::types::SyncId;
 use c1z::engine::{PebbleOptions, PebbleStore, Profile, StorageEngine};
 use c1z::keyspace::{Family, MetadataKey};
@@ -269,7 +270,7 @@ fn every_answer_is_that_of_go() {
 #[test]
 fn saved_and_opened_every_answer_is_that_of_go() {
     let mut wrong = String::new();
-    let mut compared = 0;
+    let (mut compared, mut roots) = (0, 0);
     for (place, (case, steps, dump)) in in_all_places() {
         let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
         let (store, clock) = store_in(&fs, place, &case, &steps, &dump);
@@ -297,6 +298,18 @@ fn saved_and_opened_every_answer_is_that_of_go() {
             },
         );
         let file = file.unwrap();
+        // Readers of the head alone see what the rows say.
+        let manifest = file.envelope().unwrap().manifest();
+        let root = manifest.grant_digest_root.as_option();
+        let root = root.and_then(|root| Node::from_manifest(root).unwrap());
+        let stored = held.get(&digest::global_root_key());
+        assert_eq!(root, stored.map(|value| Node::decode(value).unwrap()));
+        roots += usize::from(root.is_some());
+        let stats = manifest.sync_runs[0].stats.as_option();
+        assert_eq!(
+            stats.is_some(),
+            held.contains_key(&MetadataKey::Stats.to_vec())
+        );
         let mut found = Rows::new();
         let mut scan = file
             .database()
@@ -317,7 +330,8 @@ fn saved_and_opened_every_answer_is_that_of_go() {
             let _ = writeln!(wrong, "== {} in {place:?}\n{}", case.name, report.render(8));
         }
     }
-    println!("{compared} answers");
+    println!("{compared} answers, {roots} roots of digests");
+    assert!(roots > 20, "{roots}");
     assert!(wrong.is_empty(), "{wrong}");
 }
 
