@@ -60,3 +60,7 @@ bench-live rows="1000000":
         target/release/examples/live_load {{rows}} 1000; \
         interop/run bench-load --rows {{rows}} --batch 1000; \
     done
+
+# Times a whole sync on disk: grants in calls of 1,000, sealed, published, within 256 MiB.
+bench-write grants="1000000" memory="256":
+    cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}

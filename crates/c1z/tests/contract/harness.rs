@@ -14,6 +14,7 @@ use c1z::engine::{
 use c1z::{ErrorKind, Result};
 use c1z_proto::connector::v2;
 use c1z_proto::google::protobuf::Any;
+use shingle::vfs::MemFs;
 use testkit::chance::SeededEntropy;
 use testkit::clock::ManualClock;
 
@@ -51,6 +52,7 @@ pub(crate) fn candidates() -> Vec<Box<dyn Candidate>> {
         model(Identity::External, false),
         model(Identity::Structural, true),
         Box::new(PebbleCandidate),
+        Box::new(DiskCandidate),
     ]
 }
 
@@ -112,13 +114,17 @@ impl Candidate for PebbleCandidate {
     }
 
     fn open(&self, clock: Arc<ManualClock>, profile: Profile) -> Box<dyn Store> {
-        let options = PebbleOptions {
-            profile,
-            clock,
-            ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(1)))),
-            ..PebbleOptions::default()
-        };
-        Box::new(PebbleStore::in_memory(options).expect("an empty store"))
+        let store = PebbleStore::in_memory(pebble_options(clock, profile));
+        Box::new(store.expect("an empty store"))
+    }
+}
+
+fn pebble_options(clock: Arc<ManualClock>, profile: Profile) -> PebbleOptions {
+    PebbleOptions {
+        profile,
+        clock,
+        ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(1)))),
+        ..PebbleOptions::default()
     }
 }
 
@@ -129,6 +135,59 @@ impl Store for PebbleStore {
 
     fn reopen(self: Box<Self>, read_only: bool) -> Box<dyn Store> {
         Box::new(PebbleStore::reopen(*self, read_only).expect("a store that was open"))
+    }
+}
+
+/// The Pebble engine over a live database, on a file system in memory.
+struct DiskCandidate;
+
+/// A store of [`DiskCandidate`], which is closed and opened from its files.
+struct DiskStore {
+    fs: MemFs,
+    options: PebbleOptions,
+    store: PebbleStore,
+}
+
+const DISK_DIR: &str = "sync";
+
+impl Candidate for DiskCandidate {
+    fn name(&self) -> String {
+        "pebble on disk".to_owned()
+    }
+
+    fn identity(&self) -> Identity {
+        PebbleStore::IDENTITY
+    }
+
+    fn one_sync(&self) -> bool {
+        true
+    }
+
+    fn open(&self, clock: Arc<ManualClock>, profile: Profile) -> Box<dyn Store> {
+        let fs = MemFs::new();
+        let options = PebbleOptions {
+            // Runs are written and merged.
+            memory_bytes_max: 256 << 10,
+            ..pebble_options(clock, profile)
+        };
+        let store = PebbleStore::create_in(Arc::new(fs.clone()), DISK_DIR, options.clone());
+        let store = store.expect("an empty store");
+        Box::new(DiskStore { fs, options, store })
+    }
+}
+
+impl Store for DiskStore {
+    fn engine(&self) -> &dyn StorageEngine {
+        self.store.engine()
+    }
+
+    fn reopen(self: Box<Self>, read_only: bool) -> Box<dyn Store> {
+        let Self { fs, options, store } = *self;
+        drop(store);
+        let store = PebbleStore::open_in(Arc::new(fs.clone()), DISK_DIR, options.clone());
+        let store = store.and_then(|store| store.reopen(read_only));
+        let store = store.expect("a store that was open");
+        Box::new(Self { fs, options, store })
     }
 }
 

@@ -13,7 +13,9 @@ use super::scratch::{Scratch, TempFile};
 use crate::cache::Cache;
 use crate::key::{Kind, SeqNo, Trailer};
 use crate::manifest::{FileNumber, TableMeta};
-use crate::sst::{CompressionPool, Table, TableOptions, TableSummary, TableWriter, WriterOptions};
+use crate::sst::{
+    CompressionPool, Properties, Table, TableOptions, TableSummary, TableWriter, WriterOptions,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// The trailer of every row: the bottommost version.
@@ -64,12 +66,15 @@ impl Settings {
     }
 }
 
+/// Bytes that follow each key in a table, and count as part of it in its properties.
+const TRAILER_LEN: u64 = 8;
+
 /// A table that is finished but has no number yet.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) file: TempFile,
     pub(crate) meta: TableMeta,
-    /// Bytes of all keys and values; 0 of a table that was taken over.
+    /// Bytes of all keys and values; 0 of a table that was taken over and not counted.
     pub(crate) raw_len: u64,
     /// Hash of the file.
     pub(crate) xxh64: u64,
@@ -99,6 +104,16 @@ impl Section {
             tables: vec![table],
             rows: 0,
         })
+    }
+
+    /// Counts the rows of a table that was taken over from a last level, which holds each key once.
+    pub(crate) fn counting(mut self, table: &Properties) -> Self {
+        let trailers = table.entries * TRAILER_LEN;
+        self.rows += table.entries;
+        if let Some(taken) = self.tables.last_mut() {
+            taken.raw_len = table.raw_key_len.saturating_sub(trailers) + table.raw_value_len;
+        }
+        self
     }
 
     /// Rows in the section.

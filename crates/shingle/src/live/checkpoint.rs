@@ -87,9 +87,11 @@ impl LiveDatabase {
             if folded.kept.contains(&table.number) {
                 let path = inner.path_of(&FileName::Table(table.number));
                 let file = TempFile::link(database.scratch(), &path)?;
+                let section = Section::adopt(file, (**table).clone())?;
+                let open = view.state.tables.get(table.number)?;
                 folded
                     .sections
-                    .push(Section::adopt(file, (**table).clone())?);
+                    .push(section.counting(open.table.properties()));
             }
         }
         database.finish(folded.sections)

@@ -54,6 +54,11 @@ impl LiveSnapshot {
         Ok(Scan::new(rows, Arc::clone(&self.counters)))
     }
 
+    /// Which families were deferred then, in the order of [`Deriver::families`].
+    pub fn deferred(&self) -> &[bool] {
+        &self.view.deferred
+    }
+
     fn check_kept(&self, family: usize) -> Result<()> {
         if self.view.deferred.get(family) != Some(&true) {
             return Ok(());

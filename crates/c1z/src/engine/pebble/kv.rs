@@ -145,7 +145,8 @@ impl KvScan for Scan {
     }
 }
 
-fn bounds_of(range: &KeyRange) -> Bounds {
+/// The range as bounds of a database.
+pub(super) fn bounds_of(range: &KeyRange) -> Bounds {
     Bounds {
         lower: Some(range.lower.clone()),
         upper: range.upper.clone(),

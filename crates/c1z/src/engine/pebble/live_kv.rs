@@ -14,9 +14,12 @@
 //! no key occurs twice in a batch outside of its range deletes, which come first. Snapshots may be made at any time.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use shingle::batch::Batch;
+use shingle::bulk::BuiltDatabase;
+use shingle::vfs::Fs;
 
 use super::kv::Kv;
 use crate::Result;
@@ -44,6 +47,18 @@ pub(super) trait LiveKv: Send + Sync + fmt::Debug {
     /// # Errors
     /// Whatever stops it, errors of `pass` included; the database is as it was then, and can be sealed again.
     fn seal(&self, pass: &mut dyn SealPass) -> Result<()>;
+
+    /// Writes everything written so far, index rows included, as a sealed database in `dir`, which holds none. A database on
+    /// disk has it on its own file system.
+    ///
+    /// # Errors
+    /// Whatever stops it; what was made is removed as far as possible.
+    fn checkpoint(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase>;
+
+    /// The directory, if it has one.
+    fn dir(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// Whether a store derives the rows of a family from primaries.

@@ -9,6 +9,7 @@
 //! state by the rules of [`crate::sync::lifecycle`], `seal` adds digests and statistics when a sync ends, `leftovers` drops
 //! them when it is written again.
 
+mod checkpoint;
 mod digests;
 mod kv;
 mod leftovers;
@@ -18,6 +19,7 @@ mod live;
 mod live_kv;
 mod lookup;
 mod memory;
+mod on_disk;
 mod options;
 mod plan;
 mod rows;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shingle::live::Durability;
 use shingle::vfs::{Clock, OsClock, OsEntropy};
 
 use crate::engine::ids::{Ksuids, SyncIds};
@@ -26,7 +27,11 @@ pub struct PebbleOptions {
     pub asset_len_max: u64,
     /// Makes calls give up; default never raised.
     pub cancel: CancelFlag,
-    /// Most bytes of keys and values that a store in memory holds; default 256 MiB.
+    /// What a write to a store on disk survives when its call returns; default the end of the process. Checkpoints and ends
+    /// of syncs survive power failures, whatever this says.
+    pub durability: Durability,
+    /// Most bytes of keys and values that a store in memory holds, and of the buffers, sorts and merges of a store on disk;
+    /// default 256 MiB. On disk at least 256 KiB.
     pub memory_bytes_max: u64,
 }
 
@@ -40,6 +45,7 @@ impl Default for PebbleOptions {
             digests: true,
             asset_len_max: ASSET_LEN_MAX,
             cancel: CancelFlag::new(),
+            durability: Durability::default(),
             memory_bytes_max: crate::MemoryBudget::DEFAULT_BYTES,
         }
     }

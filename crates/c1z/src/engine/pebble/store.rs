@@ -1,15 +1,18 @@
 //! A v3 sync that is written: the engine over a database, behind a handle.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use shingle::batch::Batch;
+use shingle::vfs::Fs;
 
 use super::kv::Kv;
 use super::legacy;
 use super::live::{Ids, Live};
 use super::live_kv::{LiveKv, is_index};
 use super::memory::MemoryKv;
+use super::on_disk::DiskKv;
 use super::options::PebbleOptions;
 use crate::budget::MemoryBudget;
 use crate::engine::contract::Contract;
@@ -80,6 +83,37 @@ impl PebbleStore {
         Ok(Self { warnings, ..store })
     }
 
+    /// A store in the directory `dir`: a new one, or the one that is there, finished or not. What a crash left is put in
+    /// order; an unfinished sync can be resumed ([`crate::engine::Lifecycle::resume_sync`]).
+    ///
+    /// While a sync is written the directory is no database for others; when it has ended it is the sealed database that a
+    /// v3 file holds. Reading grants by principal before the end derives that index from all grants, once.
+    ///
+    /// # Errors
+    /// As [`PebbleStore::open_in`], but for the absence of a database.
+    pub fn create_in(
+        fs: Arc<dyn Fs>,
+        dir: impl Into<PathBuf>,
+        options: PebbleOptions,
+    ) -> Result<Self> {
+        let kv = DiskKv::create(fs, dir, &options)?;
+        Self::open(Arc::new(kv), options, false)
+    }
+
+    /// The store in the directory `dir`. See [`PebbleStore::create_in`].
+    ///
+    /// # Errors
+    /// `NotFound` if there is none; `Busy` if it is open; `InvalidArgument` for a memory limit that is too low; `DataLoss`
+    /// for files and rows that contradict each other; `Unsupported`, `Io`.
+    pub fn open_in(
+        fs: Arc<dyn Fs>,
+        dir: impl Into<PathBuf>,
+        options: PebbleOptions,
+    ) -> Result<Self> {
+        let kv = DiskKv::open(fs, dir, &options)?;
+        Self::open(Arc::new(kv), options, false)
+    }
+
     pub(super) fn open(
         kv: Arc<dyn LiveKv>,
         options: PebbleOptions,
@@ -112,6 +146,10 @@ impl PebbleStore {
     /// What a user should know about the rows that the store began with.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    pub(super) fn live(&self) -> &Live {
+        self.contract.source()
     }
 
     /// The engine.
@@ -185,7 +223,8 @@ fn stamp_if_empty(kv: &dyn LiveKv) -> Result<()> {
     kv.write(batch)
 }
 
-fn has_rows(kv: &dyn Kv) -> Result<bool> {
+/// Whether there is any row but metadata.
+pub(super) fn has_rows(kv: &dyn Kv) -> Result<bool> {
     Ok(kv.scan(&prefix::wiped_by_new_sync())?.next()?.is_some())
 }
 

@@ -3,6 +3,7 @@
 mod edits;
 mod ends;
 mod faults;
+mod on_disk;
 mod seam;
 mod writes;
 

@@ -36,13 +36,16 @@
 mod flow;
 mod manifest;
 mod options;
+mod store;
 mod sync;
 pub mod v1;
 mod v3;
 mod workspace;
 
 pub use manifest::manifest_of;
+pub(crate) use options::sections;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
+pub use store::publish_store;
 pub(crate) use sync::is_own;
 pub use sync::{BuiltSync, RunToWrite, SyncBuilder};
 pub(crate) use v3::check_output;

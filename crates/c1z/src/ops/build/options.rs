@@ -93,7 +93,7 @@ impl BuildOptions {
 }
 
 /// The first key of each family that is written, ascending.
-pub(super) fn sections() -> Vec<Vec<u8>> {
+pub(crate) fn sections() -> Vec<Vec<u8>> {
     let families = Family::ALL
         .into_iter()
         .filter(|family| !family.is_retired());

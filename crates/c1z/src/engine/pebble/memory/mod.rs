@@ -15,16 +15,20 @@ mod tests;
 
 use std::fmt;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use shingle::batch::{Batch, BatchReader, Op};
+use shingle::bulk::{BuiltDatabase, BulkBuilder, BulkOptions, InputOrder};
 use shingle::key::Kind;
+use shingle::vfs::Fs;
 
 use self::staged::Staged;
 use self::versions::{Changes, Stored, Versions};
 use super::kv::{Kv, KvScan, KvValue};
 use super::live_kv::{LiveKv, SealPass, is_index, without_indexes};
 use crate::keyspace::{Family, KeyRange};
+use crate::ops::build::sections;
 use crate::{Error, ErrorKind, Result};
 
 /// The rows of one database.
@@ -121,6 +125,23 @@ impl LiveKv for MemoryKv {
         })?;
         apply(&last, &mut staged)?;
         self.commit(base, staged.into_changes())
+    }
+
+    fn checkpoint(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase> {
+        let options = BulkOptions {
+            order: InputOrder::Ascending,
+            sections: sections(),
+            ..BulkOptions::default()
+        };
+        let mut database = BulkBuilder::new(Arc::clone(fs), dir, options)?;
+        let mut rows = self.pin().scan(&KeyRange {
+            lower: Vec::new(),
+            upper: None,
+        })?;
+        while let Some((key, value)) = rows.next()? {
+            database.add(key, value)?;
+        }
+        Ok(database.finish()?)
     }
 }
 

@@ -1,10 +1,13 @@
 //! A store in memory that counts what is asked of it, fails when told, and can be stopped in the middle of a seal.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use shingle::batch::Batch;
+use shingle::bulk::BuiltDatabase;
+use shingle::vfs::Fs;
 
 use crate::engine::pebble::kv::{Kv, KvScan, KvValue};
 use crate::engine::pebble::live_kv::{Emit, LiveKv, SealPass};
@@ -129,6 +132,10 @@ impl LiveKv for Watched {
     fn barrier(&self) -> Result<()> {
         self.counts.barriers.fetch_add(1, Ordering::Relaxed);
         self.operation()
+    }
+
+    fn checkpoint(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase> {
+        self.kv.checkpoint(fs, dir)
     }
 
     fn seal(&self, pass: &mut dyn SealPass) -> Result<()> {

@@ -1,0 +1,206 @@
+//! A live database on disk behind the seam.
+//!
+//! The log and the runs hold records; the indexes are families of the database ([`deriver`]). An index that is deferred costs
+//! nothing while records are written. Whoever reads it before the seal pays for it: its rows are derived from all
+//! records, once, and from then on each write keeps it true.
+
+mod deriver;
+mod snapshot;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use shingle::batch::Batch;
+use shingle::bulk::{BuiltDatabase, Scratch, SortOptions, Sorted, Sorter};
+use shingle::db::ScanOptions;
+use shingle::live::{LiveDatabase, LiveOptions, Seal};
+use shingle::vfs::Fs;
+
+use self::deriver::IndexDeriver;
+use self::snapshot::DiskSnapshot;
+use super::kv::{Kv, bounds_of};
+use super::live_kv::{LiveKv, SealPass};
+use super::options::PebbleOptions;
+use super::store::has_rows;
+use crate::keyspace::{Family, MetadataKey, prefix, stamp};
+use crate::ops::build::sections;
+use crate::{Error, ErrorKind, Result};
+
+/// Most bytes of writes in memory before a run is written.
+const WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
+/// What a batch holds besides the asset in it.
+const BATCH_BYTES_MORE: u64 = 64 << 20;
+/// The share of the memory that sorts rows of one pass: one in so many.
+const SORT_SHARE: usize = 4;
+
+/// A database in a directory.
+pub(super) struct DiskKv(Arc<Disk>);
+
+/// What its snapshots share.
+struct Disk {
+    database: LiveDatabase,
+    scratch: Scratch,
+    sort_bytes: usize,
+}
+
+impl DiskKv {
+    /// Makes a database in `dir`, or opens the one that is there.
+    pub(super) fn create(
+        fs: Arc<dyn Fs>,
+        dir: impl Into<PathBuf>,
+        options: &PebbleOptions,
+    ) -> Result<Self> {
+        let (dir, live) = (dir.into(), live_options(options));
+        let scratch = Scratch::new(Arc::clone(&fs), &dir);
+        let sort_bytes = live.memory_bytes / SORT_SHARE;
+        Self::of(LiveDatabase::create(fs, dir, live)?, scratch, sort_bytes).check_rows()
+    }
+
+    /// Opens the database in `dir`.
+    pub(super) fn open(
+        fs: Arc<dyn Fs>,
+        dir: impl Into<PathBuf>,
+        options: &PebbleOptions,
+    ) -> Result<Self> {
+        let (dir, live) = (dir.into(), live_options(options));
+        let scratch = Scratch::new(Arc::clone(&fs), &dir);
+        let sort_bytes = live.memory_bytes / SORT_SHARE;
+        Self::of(LiveDatabase::open(fs, dir, live)?, scratch, sort_bytes).check_rows()
+    }
+
+    fn of(database: LiveDatabase, scratch: Scratch, sort_bytes: usize) -> Self {
+        Self(Arc::new(Disk {
+            database,
+            scratch,
+            sort_bytes,
+        }))
+    }
+}
+
+impl DiskKv {
+    /// Whether the rows of each index do not exist yet.
+    #[cfg(test)]
+    pub(super) fn deferred(&self) -> Vec<bool> {
+        self.0.database.deferred()
+    }
+
+    /// Refuses rows whose indexes this engine would take for complete, though they are not.
+    fn check_rows(self) -> Result<Self> {
+        let rows = self.snapshot();
+        let has = |key: MetadataKey<'_>| Ok::<_, Error>(rows.get(&key.to_vec())?.is_some());
+        let version = rows.get(&MetadataKey::KeyspaceVersion.to_vec())?;
+        let id_format = rows.get(&MetadataKey::GrantIdFormat.to_vec())?;
+        let has_rows = has_rows(rows.as_ref())?;
+        let layout = stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)?;
+        if layout != stamp::Layout::Current || has(MetadataKey::GrantIndexPending)? {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the directory holds an older layout, or a sync of another program whose indexes are not finished",
+            )
+            .in_file(self.0.database.dir())
+            .with_hint("write its rows to a new store"));
+        }
+        Ok(self)
+    }
+}
+
+fn live_options(options: &PebbleOptions) -> LiveOptions {
+    let memory_bytes = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
+    let batch_bytes_max = options.asset_len_max.saturating_add(BATCH_BYTES_MORE);
+    let batch_bytes_max = batch_bytes_max.min(u32::MAX.into());
+    LiveOptions {
+        memory_bytes,
+        write_buffer_bytes: WRITE_BUFFER_BYTES_MAX.min(memory_bytes / 4),
+        batch_bytes_max: usize::try_from(batch_bytes_max).unwrap_or(usize::MAX),
+        durability: options.durability,
+        sections: sections(),
+        deriver: Some(Arc::new(IndexDeriver::new())),
+        ..LiveOptions::default()
+    }
+}
+
+impl Disk {
+    fn sorter(&self) -> Sorter {
+        let options = SortOptions {
+            memory_bytes: self.sort_bytes,
+            ..SortOptions::default()
+        };
+        Sorter::new(self.scratch.clone(), options)
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.database.dir().display())
+    }
+}
+
+impl fmt::Debug for DiskKv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DiskKv").field(&self.0).finish()
+    }
+}
+
+impl LiveKv for DiskKv {
+    fn snapshot(&self) -> Arc<dyn Kv> {
+        Arc::new(DiskSnapshot::new(&self.0))
+    }
+
+    fn write(&self, batch: Batch) -> Result<()> {
+        self.0.database.commit(batch)?;
+        Ok(())
+    }
+
+    fn barrier(&self) -> Result<()> {
+        Ok(self.0.database.barrier()?)
+    }
+
+    fn seal(&self, pass: &mut dyn SealPass) -> Result<()> {
+        let mut seal = self.0.database.begin_seal()?;
+        let (sorted, closing) = self.pass_records(&seal, pass)?;
+        for range in prefix::digests() {
+            let bounds = bounds_of(&range);
+            let mut section = seal.section();
+            let mut rows = sorted.scan(bounds.clone());
+            while let Some(row) = rows.next()? {
+                section.add(row.key, row.value)?;
+            }
+            seal.replace(bounds, section.finish()?)?;
+        }
+        drop(sorted);
+        seal.finish(closing)?;
+        Ok(())
+    }
+
+    fn checkpoint(&self, _: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase> {
+        Ok(self.0.database.checkpoint_exchange(dir)?)
+    }
+
+    fn dir(&self) -> Option<&Path> {
+        Some(self.0.database.dir())
+    }
+}
+
+impl DiskKv {
+    /// Shows the records to the pass; returns the rows that it adds, and its last batch.
+    fn pass_records(&self, seal: &Seal<'_>, pass: &mut dyn SealPass) -> Result<(Sorted, Batch)> {
+        let records = seal.snapshot();
+        let mut sorter = self.0.sorter();
+        let mut emit = |key: &[u8], value: &[u8]| match Family::of(key) {
+            Some(Family::GrantHash | Family::DigestNode) => Ok(sorter.add(key, value)?),
+            _ => Err(Error::new(
+                ErrorKind::Internal,
+                format!("a seal adds no such row: key=`{}`", key.escape_ascii()),
+            )),
+        };
+        for family in Family::ALL.into_iter().filter(|family| family.is_primary()) {
+            let mut rows = records.scan(bounds_of(&family.range()), ScanOptions::default())?;
+            while let Some((key, value)) = rows.next()? {
+                pass.row(key, value, &mut emit)?;
+            }
+        }
+        let closing = pass.finish(&mut emit)?;
+        Ok((sorter.finish()?, closing))
+    }
+}
