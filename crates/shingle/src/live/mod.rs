@@ -16,7 +16,7 @@
 //!   and it holds the files that it needs.
 //! - Memory is bounded by [`LiveOptions::memory_bytes`]: writers wait while the background thread
 //!   writes what the buffer before held.
-//! - A failed write ends writing ([`ErrorKind::Poisoned`](crate::ErrorKind::Poisoned)); reads go on,
+//! - A failed write ends writing ([`ErrorKind::Poisoned`]); reads go on,
 //!   and reopening finds what was accepted.
 //! - While rows are derived by a [`Deriver`], the directory is not one for the reference
 //!   implementation: it refuses it and changes nothing. A sealed directory is its own.
