@@ -16,7 +16,6 @@
 //! Cost: one pass over the input, and an external sort where the output is sorted and the input is
 //! not. Memory is that of [`ConvertOptions::budget`], whatever the number of rows.
 
-mod columns;
 mod downgrade;
 mod format;
 mod job;

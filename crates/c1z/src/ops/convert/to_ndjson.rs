@@ -3,7 +3,6 @@
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
-use super::columns;
 use super::job::{Job, RecordMeter};
 use super::loss::{LossKind, LossReport};
 use super::select;
@@ -15,7 +14,7 @@ use crate::envelope::publish;
 use crate::ops::RecordKind;
 use crate::ops::build::check_output;
 use crate::ops::build::v1::{V1Columns, V1Row};
-use crate::ops::ndjson::{Form, Head, Item, Record, Writer};
+use crate::ops::ndjson::{Form, Head, Item, Record, Writer, columns};
 use crate::record::{AssetView, primary_key_into, stats, sync_run};
 
 /// Bytes that are gathered before they are written.

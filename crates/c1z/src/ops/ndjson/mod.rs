@@ -46,6 +46,7 @@
 //! # }
 //! ```
 
+pub(crate) mod columns;
 mod counts;
 mod database;
 mod exact;

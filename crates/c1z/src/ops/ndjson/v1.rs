@@ -1,23 +1,19 @@
 //! The syncs of a v1 file, written.
 
-use std::borrow::Cow;
 use std::io::Write;
 
-use c1z_proto::storage::v3;
-
+use super::columns;
 use super::database::Written;
 use super::item::{Form, Head, Item, Record};
 use super::writer::Writer;
-use crate::engine::types::{SyncId, SyncRun, Timestamp};
+use crate::engine::types::{SyncId, SyncRun};
 use crate::ops::RecordKind;
+use crate::ops::build::v1::{RecordRow, RecordTable};
 use crate::ops::observe::{Meter, Observer, Step};
-use crate::record::{AssetView, SessionView, message, stats, sync_run, timestamp, wire};
+use crate::record::{AssetView, SessionView, stats, sync_run};
 use crate::sqlite_file::Database;
-use crate::v1_tables::{
-    Assets, Entitlements, GrantRow, Grants, ResourceRow, ResourceTypes, Resources, Sessions,
-    SyncRuns, Tables, TypedTable, V1Table, Zone,
-};
-use crate::{Error, ErrorKind, Result};
+use crate::v1_tables::{Assets, Sessions, SyncRuns, Tables, TypedTable, V1Table, Zone};
+use crate::{Error, Result};
 
 /// Writes the syncs of the database of a v1 file, or the one that is named: each run with its
 /// statistics, its records as messages with their columns, its assets and its session entries.
@@ -100,74 +96,20 @@ impl<W: Write> Job<'_, W> {
             run: &stored,
             stats: stats.as_deref(),
         }))?;
-        let (tables, zone) = (self.tables, self.zone);
-        let at = |text: &str| zone.instant(text);
-        self.table::<ResourceTypes>(tables.resource_types.as_ref(), |row, put| {
-            if row.sync_id != run.id.as_str() {
-                return Ok(false);
-            }
-            let columns = v3::ResourceTypeRecord {
-                external_id: row.external_id.into_owned(),
-                discovered_at: timestamp::to_field(Some(at(&row.discovered_at)?)),
-                ..Default::default()
-            };
-            put(
-                RecordKind::ResourceType,
-                &message::encode(&columns),
-                &row.data,
-            )
-        })?;
-        self.table::<Resources>(tables.resources.as_ref(), |row, put| {
-            if row.sync_id != run.id.as_str() {
-                return Ok(false);
-            }
-            let at = at(&row.discovered_at)?;
-            put(
-                RecordKind::Resource,
-                &resource_columns(&row, at)?,
-                &row.data,
-            )
-        })?;
-        self.table::<Entitlements>(tables.entitlements.as_ref(), |row, put| {
-            if row.sync_id != run.id.as_str() {
-                return Ok(false);
-            }
-            let on = v3::ResourceRef {
-                resource_type_id: row.resource_type_id.into_owned(),
-                resource_id: row.resource_id.into_owned(),
-                ..Default::default()
-            };
-            let columns = v3::EntitlementRecord {
-                external_id: row.external_id.into_owned(),
-                resource: on.into(),
-                discovered_at: timestamp::to_field(Some(at(&row.discovered_at)?)),
-                ..Default::default()
-            };
-            put(
-                RecordKind::Entitlement,
-                &message::encode(&columns),
-                &row.data,
-            )
-        })?;
-        self.table::<Grants>(tables.grants.as_ref(), |row, put| {
-            if row.sync_id != run.id.as_str() {
-                return Ok(false);
-            }
-            let at = at(&row.discovered_at)?;
-            put(RecordKind::Grant, &grant_columns(&row, at), &row.data)
-        })?;
+        let tables = self.tables;
+        self.messages(tables.resource_types.as_ref(), run)?;
+        self.messages(tables.resources.as_ref(), run)?;
+        self.messages(tables.entitlements.as_ref(), run)?;
+        self.messages(tables.grants.as_ref(), run)?;
         self.assets(run)?;
         self.sessions(run)
     }
 
-    /// Gives every row of a table to `take`, which writes those that belong to the sync and says so.
-    fn table<T: V1Table>(
+    /// The rows of a table that belong to the sync, as messages with their columns.
+    fn messages<T: RecordTable>(
         &mut self,
         table: Option<&TypedTable<T>>,
-        mut take: impl FnMut(
-            T::Row<'_>,
-            &mut dyn FnMut(RecordKind, &[u8], &[u8]) -> Result<bool>,
-        ) -> Result<bool>,
+        run: &SyncRun,
     ) -> Result<()> {
         let Some(table) = table else { return Ok(()) };
         let mut rows = table.table().scan(..);
@@ -175,15 +117,24 @@ impl<W: Write> Job<'_, W> {
             self.rows += 1;
             self.meter.row()?;
             let (number, row) = (row.rowid(), table.read(row)?);
-            let writer = &mut self.writer;
-            let taken = take(row, &mut |kind, columns, value| {
-                let form = Form::Message { columns };
-                writer.put(&Item::Record(Record { kind, form, value }))?;
-                Ok(true)
-            });
-            self.taken += u64::from(taken.map_err(|error| error.in_row(T::NAME, number))?);
+            if row.sync_id() == run.id.as_str() {
+                let put = self.message(&row);
+                put.map_err(|error| error.in_row(T::NAME, number))?;
+                self.taken += 1;
+            }
         }
         Ok(())
+    }
+
+    fn message(&mut self, row: &impl RecordRow) -> Result<()> {
+        let row = row.v1_row(self.zone)?;
+        self.writer.put(&Item::Record(Record {
+            kind: row.kind(),
+            form: Form::Message {
+                columns: &columns::encode(&row)?,
+            },
+            value: row.data,
+        }))
     }
 
     fn assets(&mut self, run: &SyncRun) -> Result<()> {
@@ -247,61 +198,4 @@ impl<W: Write> Job<'_, W> {
         }
         Ok(())
     }
-}
-
-fn resource_columns(row: &ResourceRow<'_>, discovered_at: Timestamp) -> Result<Vec<u8>> {
-    let id = row.external_id.strip_prefix(&*row.resource_type_id);
-    let Some(id) = id.and_then(|rest| rest.strip_prefix(':')) else {
-        let what = format!(
-            "id of a resource does not begin with its type id=`{}` type=`{}`",
-            row.external_id.escape_debug(),
-            row.resource_type_id.escape_debug()
-        );
-        return Err(Error::new(ErrorKind::DataLoss, what));
-    };
-    let (parent_type, parent) = (&row.parent_resource_type_id, &row.parent_resource_id);
-    let owned = |part: &Option<Cow<'_, str>>| part.as_deref().unwrap_or_default().to_owned();
-    let has_parent = parent_type.is_some() || parent.is_some();
-    let parent = has_parent.then(|| v3::ResourceRef {
-        resource_type_id: owned(parent_type),
-        resource_id: owned(parent),
-        ..Default::default()
-    });
-    Ok(message::encode(&v3::ResourceRecord {
-        resource_type_id: row.resource_type_id.clone().into_owned(),
-        resource_id: id.to_owned(),
-        parent: parent.into(),
-        discovered_at: timestamp::to_field(Some(discovered_at)),
-        ..Default::default()
-    }))
-}
-
-fn grant_columns(row: &GrantRow<'_>, discovered_at: Timestamp) -> Vec<u8> {
-    let entitlement = v3::EntitlementRef {
-        resource_type_id: row.resource_type_id.clone().into_owned(),
-        resource_id: row.resource_id.clone().into_owned(),
-        entitlement_id: row.entitlement_id.clone().into_owned(),
-        ..Default::default()
-    };
-    let principal = v3::PrincipalRef {
-        resource_type_id: row.principal_resource_type_id.clone().into_owned(),
-        resource_id: row.principal_resource_id.clone().into_owned(),
-        ..Default::default()
-    };
-    let mut columns = message::encode(&v3::GrantRecord {
-        external_id: row.external_id.clone().into_owned(),
-        entitlement: entitlement.into(),
-        principal: principal.into(),
-        discovered_at: timestamp::to_field(Some(discovered_at)),
-        ..Default::default()
-    });
-    // The last two fields, so that the stored expansion keeps its bytes.
-    if let Some(expansion) = &row.expansion {
-        wire::put_header(&mut columns, 6, expansion.len());
-        columns.extend_from_slice(expansion);
-    }
-    if row.needs_expansion {
-        columns.extend_from_slice(&[7 << 3, 1]);
-    }
-    columns
 }

@@ -16,7 +16,9 @@ mod count;
 mod row;
 mod run;
 mod schema;
+mod typed;
 
 pub use builder::{V1Builder, V1Options, V1Summary, V1Table};
 pub use row::{V1Columns, V1Grant, V1Row};
 pub use run::V1Run;
+pub(crate) use typed::{RecordRow, RecordTable};

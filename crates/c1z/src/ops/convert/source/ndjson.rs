@@ -11,9 +11,8 @@ use shingle::bulk::InputOrder;
 use shingle::vfs::ReadFile;
 
 use super::{Source, SourceItem, SourceRecord, SourceSync, TakeRecord, TakeRow, TakeSession};
-use crate::ops::convert::columns;
 use crate::ops::convert::options::ConvertOptions;
-use crate::ops::ndjson::{Form, Item, Reader, Record};
+use crate::ops::ndjson::{Form, Item, Reader, Record, columns};
 use crate::ops::{RecordKind, StoredRecord};
 use crate::record::{SessionView, primary_key_into};
 use crate::{Error, ErrorKind, Result};

@@ -17,13 +17,11 @@ use crate::engine::Profile;
 use crate::envelope::{EnvelopeFile, OpenOptions, PayloadOptions, V1File};
 use crate::ops::RecordKind;
 use crate::ops::build::Workspace;
-use crate::ops::build::v1::{V1Columns, V1Grant, V1Row};
+use crate::ops::build::v1::{RecordRow, RecordTable, V1Columns};
 use crate::ops::convert::options::ConvertOptions;
 use crate::record::{SessionView, annotation, message};
 use crate::sqlite_file::{Database, ObjectKind};
-use crate::v1_tables::{
-    Assets, Entitlements, Grants, ResourceTypes, Resources, Tables, TypedTable, V1Table, Zone,
-};
+use crate::v1_tables::{GrantRow, Grants, Tables, TypedTable, V1Table, Zone};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are gathered before they are written to the temporary file.
@@ -94,14 +92,13 @@ impl V1Source {
         Ok(())
     }
 
-    /// Gives every row of a table that belongs to one of `syncs` to `take`, which makes a row to be
-    /// passed on of it. Returns the number of rows that belong to no sync.
+    /// Gives every row of a table that belongs to one of `syncs` to `take`, with its row id. Returns the number of rows that belong to no sync.
     fn scan<T: V1Table>(
         &self,
         table: Option<&TypedTable<T>>,
         syncs: &[usize],
         sync_of: impl for<'a> Fn(&'a T::Row<'_>) -> &'a str,
-        mut take: impl FnMut(usize, &T::Row<'_>) -> Result<()>,
+        mut take: impl FnMut(usize, i64, &T::Row<'_>) -> Result<()>,
     ) -> Result<u64> {
         let Some(table) = table else {
             return Ok(0);
@@ -110,12 +107,12 @@ impl V1Source {
         let mut last = 0;
         let mut rows = table.table().scan(..);
         while let Some(row) = rows.next()? {
-            let row = table.read(row)?;
+            let (rowid, row) = (row.rowid(), table.read(row)?);
             match self.position(sync_of(&row), last) {
                 Some(at) => {
                     last = at;
                     if syncs.binary_search(&at).is_ok() {
-                        take(at, &row)?;
+                        take(at, rowid, &row)?;
                     }
                 }
                 None => orphans += 1,
@@ -133,147 +130,40 @@ impl V1Source {
         self.syncs.iter().position(is)
     }
 
-    fn row<'a>(
+    fn rows<T: RecordTable>(
         &self,
-        table: &'static str,
-        (rowid, sync_id, external_id): (i64, &'a str, &'a str),
-        discovered_at: &str,
-        data: &'a [u8],
-        columns: V1Columns<'a>,
-    ) -> Result<V1Row<'a>> {
-        let discovered_at = self.zone.instant(discovered_at);
-        Ok(V1Row {
-            rowid: Some(rowid),
-            sync_id,
-            external_id,
-            discovered_at: discovered_at.map_err(|error| error.in_row(table, rowid))?,
-            data,
-            columns,
-        })
-    }
-
-    fn resource_types(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
-        let table = self.tables.resource_types.as_ref();
+        table: Option<&TypedTable<T>>,
+        syncs: &[usize],
+        take: &mut TakeRecord<'_>,
+    ) -> Result<u64> {
         self.scan(
             table,
             syncs,
-            |row| &row.sync_id,
-            |at, row| {
-                let ids = (row.id, &*row.sync_id, &*row.external_id);
-                let columns = V1Columns::ResourceType;
-                let row = self.row(
-                    ResourceTypes::NAME,
-                    ids,
-                    &row.discovered_at,
-                    &row.data,
-                    columns,
-                )?;
-                take(at, SourceRecord::Row(&row))
-            },
-        )
-    }
-
-    fn resources(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
-        let table = self.tables.resources.as_ref();
-        self.scan(
-            table,
-            syncs,
-            |row| &row.sync_id,
-            |at, row| {
-                let ids = (row.id, &*row.sync_id, &*row.external_id);
-                let parent = (&row.parent_resource_type_id, &row.parent_resource_id);
-                let columns = V1Columns::Resource {
-                    resource_type: &row.resource_type_id,
-                    parent: match parent {
-                        (None, None) => None,
-                        (of_type, id) => Some((
-                            of_type.as_deref().unwrap_or_default(),
-                            id.as_deref().unwrap_or_default(),
-                        )),
-                    },
-                };
-                let row = self.row(Resources::NAME, ids, &row.discovered_at, &row.data, columns)?;
-                take(at, SourceRecord::Row(&row))
-            },
-        )
-    }
-
-    fn entitlements(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
-        let table = self.tables.entitlements.as_ref();
-        self.scan(
-            table,
-            syncs,
-            |row| &row.sync_id,
-            |at, row| {
-                let ids = (row.id, &*row.sync_id, &*row.external_id);
-                let columns = V1Columns::Entitlement {
-                    resource_type: &row.resource_type_id,
-                    resource: &row.resource_id,
-                };
-                let row = self.row(
-                    Entitlements::NAME,
-                    ids,
-                    &row.discovered_at,
-                    &row.data,
-                    columns,
-                )?;
+            |row| row.sync_id(),
+            |at, rowid, row| {
+                let row = row.v1_row(&self.zone);
+                let row = row.map_err(|error| error.in_row(T::NAME, rowid))?;
                 take(at, SourceRecord::Row(&row))
             },
         )
     }
 
     fn grants(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
-        let table = self.tables.grants.as_ref();
         self.scan(
-            table,
+            self.tables.grants.as_ref(),
             syncs,
-            |row| &row.sync_id,
-            |at, row| {
-                let ids = (row.id, &*row.sync_id, &*row.external_id);
+            |row| row.sync_id(),
+            |at, rowid, row| {
+                let in_row = |error: Error| error.in_row(Grants::NAME, rowid);
                 let backfilled = self.backfilled.get(at).copied().unwrap_or_default();
-                let mut state = Expanded {
-                    data: Cow::Borrowed(&row.data),
-                    // An interrupted back-fill leaves empty ones behind.
-                    expansion: row
-                        .expansion
-                        .as_deref()
-                        .filter(|bytes| !bytes.is_empty())
-                        .map(Cow::Borrowed),
-                    needs_expansion: row.needs_expansion,
-                };
-                if !backfilled && state.expansion.is_none() {
-                    state
-                        .lift()
-                        .map_err(|error| error.in_row(Grants::NAME, row.id))?;
+                let state = Expanded::of(row, backfilled).map_err(in_row)?;
+                let mut told = row.v1_row(&self.zone).map_err(in_row)?;
+                told.data = &state.data;
+                if let V1Columns::Grant(grant) = &mut told.columns {
+                    grant.expansion = state.expansion.as_deref();
+                    grant.needs_expansion = state.needs_expansion;
                 }
-                let columns = V1Columns::Grant(V1Grant {
-                    resource_type: &row.resource_type_id,
-                    resource: &row.resource_id,
-                    entitlement: &row.entitlement_id,
-                    principal_type: &row.principal_resource_type_id,
-                    principal: &row.principal_resource_id,
-                    expansion: state.expansion.as_deref(),
-                    needs_expansion: state.needs_expansion,
-                });
-                let row = self.row(Grants::NAME, ids, &row.discovered_at, &state.data, columns)?;
-                take(at, SourceRecord::Row(&row))
-            },
-        )
-    }
-
-    fn assets(&self, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
-        let table = self.tables.assets.as_ref();
-        self.scan(
-            table,
-            syncs,
-            |row| &row.sync_id,
-            |at, row| {
-                let ids = (row.id, &*row.sync_id, &*row.external_id);
-                let columns = V1Columns::Asset {
-                    content_type: &row.content_type,
-                };
-                let row = self.row(Assets::NAME, ids, &row.discovered_at, &row.data, columns)?;
-                take(at, SourceRecord::Row(&row))
+                take(at, SourceRecord::Row(&told))
             },
         )
     }
@@ -286,7 +176,22 @@ struct Expanded<'a> {
     needs_expansion: bool,
 }
 
-impl Expanded<'_> {
+impl<'a> Expanded<'a> {
+    /// The expansion of a row, whose columns may be `backfilled` or not.
+    fn of(row: &'a GrantRow<'_>, backfilled: bool) -> Result<Self> {
+        // An interrupted back-fill leaves empty ones behind.
+        let expansion = row.expansion.as_deref().filter(|bytes| !bytes.is_empty());
+        let mut state = Self {
+            data: Cow::Borrowed(&row.data),
+            expansion: expansion.map(Cow::Borrowed),
+            needs_expansion: row.needs_expansion,
+        };
+        if !backfilled && state.expansion.is_none() {
+            state.lift()?;
+        }
+        Ok(state)
+    }
+
     /// Takes the expansion out of the message, as the original implementation does when it opens an
     /// older file (`c1z1-sqlite` §3).
     fn lift(&mut self) -> Result<()> {
@@ -318,12 +223,13 @@ impl Source for V1Source {
     }
 
     fn records(&self, kind: RecordKind, syncs: &[usize], take: &mut TakeRecord<'_>) -> Result<u64> {
+        let tables = &self.tables;
         match kind {
-            RecordKind::ResourceType => self.resource_types(syncs, take),
-            RecordKind::Resource => self.resources(syncs, take),
-            RecordKind::Entitlement => self.entitlements(syncs, take),
+            RecordKind::ResourceType => self.rows(tables.resource_types.as_ref(), syncs, take),
+            RecordKind::Resource => self.rows(tables.resources.as_ref(), syncs, take),
+            RecordKind::Entitlement => self.rows(tables.entitlements.as_ref(), syncs, take),
             RecordKind::Grant => self.grants(syncs, take),
-            RecordKind::Asset => self.assets(syncs, take),
+            RecordKind::Asset => self.rows(tables.assets.as_ref(), syncs, take),
         }
     }
 
@@ -333,7 +239,7 @@ impl Source for V1Source {
             table,
             &[sync],
             |row| &row.sync_id,
-            |_, row| {
+            |_, _, row| {
                 take(&SessionView {
                     sync_id: &row.sync_id,
                     key: &row.key,

@@ -1,5 +1,5 @@
 //! The columns of a v1 row as NDJSON keeps them: a stored record of the same kind, of which nothing
-//! else is set ([`crate::ops::ndjson::Form::Message`]).
+//! else is set ([`super::Form::Message`]).
 
 use c1z_proto::storage::v3;
 
@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// `DataLoss` for a resource whose id does not begin with its type.
-pub(super) fn encode(row: &V1Row<'_>) -> Result<Vec<u8>> {
+pub(crate) fn encode(row: &V1Row<'_>) -> Result<Vec<u8>> {
     let discovered_at = timestamp::to_field(Some(row.discovered_at));
     let external_id = row.external_id.to_owned();
     Ok(match row.columns {
@@ -102,7 +102,7 @@ fn resource_id<'a>(external_id: &'a str, of_type: &str) -> Result<&'a str> {
 /// # Errors
 /// `DataLoss` for columns that are none, or say no time; `InvalidArgument` for an asset, which has no
 /// message; what `take` returns.
-pub(super) fn decode(
+pub(crate) fn decode(
     kind: RecordKind,
     columns: &[u8],
     sync_id: &str,
