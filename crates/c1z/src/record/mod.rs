@@ -18,6 +18,7 @@
 pub mod annotation;
 pub mod asset;
 pub mod entitlement;
+pub(crate) mod figures;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod grant;

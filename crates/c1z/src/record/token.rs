@@ -4,13 +4,12 @@
 //! the statistics when a sync ends. A token that is not such an object, or in which one of the four has
 //! another shape, yields nothing and no error (`c1z3-keyspace` §7.1).
 
-use std::collections::BTreeMap;
-
 use c1z_proto::storage::v3::IngestQualityStats;
 use serde_json::{Map, Value};
 
+use super::figures::{call_stat, integer, map};
 use super::message;
-use crate::engine::types::{CallStat, SyncStats};
+use crate::engine::types::SyncStats;
 
 /// Sets the four figures of `stats` to what `token` says; to nothing if it says nothing.
 pub fn lift_into(token: &str, stats: &mut SyncStats) {
@@ -36,37 +35,6 @@ fn lifted(token: &Map<String, Value>) -> Option<SyncStats> {
     })
 }
 
-/// A missing or null map is empty; another shape is malformed.
-fn map<T>(
-    value: Option<&Value>,
-    entry: impl Fn(&Value) -> Option<T>,
-) -> Option<BTreeMap<String, T>> {
-    match value {
-        None | Some(Value::Null) => Some(BTreeMap::new()),
-        Some(value) => {
-            let entries = value.as_object()?.iter();
-            entries
-                .map(|(key, value)| Some((key.clone(), entry(value)?)))
-                .collect()
-        }
-    }
-}
-
-fn call_stat(value: &Value) -> Option<CallStat> {
-    if value.is_null() {
-        return Some(CallStat::default());
-    }
-    let stat = value.as_object()?;
-    let field = |key| stat.get(key).map_or(Some(0), integer);
-    Some(CallStat {
-        count: field("count")?,
-        total_ms: field("total_ms")?,
-        max_ms: field("max_ms")?,
-        errors: field("errors")?,
-        timeouts: field("timeouts")?,
-    })
-}
-
 fn quality(value: &Map<String, Value>) -> Option<IngestQualityStats> {
     let field = |key| match value.get(key) {
         None | Some(Value::Null) => Some(0),
@@ -89,12 +57,4 @@ fn quality(value: &Map<String, Value>) -> Option<IngestQualityStats> {
         invalid_entitlements_observed: field("invalid_entitlements_observed")?,
         ..Default::default()
     })
-}
-
-/// Null stands for zero, as in the decoder that reads tokens.
-fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Null => Some(0),
-        value => value.as_i64(),
-    }
 }
