@@ -5,7 +5,6 @@
 //! record again and compared with the bytes that it came from.
 
 use c1z_proto::connector::v2;
-use c1z_proto::schema::Described;
 use c1z_proto::storage::v3;
 
 use super::loss::{LossKind, LossReport};
@@ -24,7 +23,6 @@ use crate::record::{
 pub(super) struct Downgrade {
     data: Vec<u8>,
     again: Vec<u8>,
-    expansion: Vec<u8>,
 }
 
 /// Where a row goes.
@@ -42,119 +40,38 @@ impl Downgrade {
         losses: &mut LossReport,
         take: &mut TakeV1<'_>,
     ) -> Result<()> {
+        let one = One {
+            record,
+            run,
+            losses,
+            take,
+        };
         match record.kind {
-            RecordKind::ResourceType => self.resource_type(record, run, losses, take),
-            RecordKind::Resource => self.resource(record, run, losses, take),
-            RecordKind::Entitlement => self.entitlement(record, run, losses, take),
-            RecordKind::Grant => self.grant(record, run, losses, take),
-            RecordKind::Asset => asset(record, run, losses, take, &mut self.again),
+            RecordKind::ResourceType => resource_type(one),
+            RecordKind::Resource => resource(one),
+            RecordKind::Entitlement => entitlement(one),
+            RecordKind::Grant => self.grant(one),
+            RecordKind::Asset => self.asset(one),
         }
     }
 
-    fn resource_type(
-        &mut self,
-        record: &StoredRecord<'_>,
-        run: &SyncRun,
-        losses: &mut LossReport,
-        take: &mut TakeV1<'_>,
-    ) -> Result<()> {
-        let stored: v3::ResourceTypeRecord = message::decode("resource type record", record.value)?;
-        let discovered_at = timestamp::from_field(&stored.discovered_at);
-        let told = resource_type::from_record(stored);
-        let again = message::encode(&resource_type::to_record(&told, discovered_at));
-        let about = Details {
-            record,
-            id: &told.id,
-        };
-        about.compare(&again, losses);
-        take(&V1Row {
-            data: self.encode(&told),
-            columns: V1Columns::ResourceType,
-            ..about.row(run, discovered_at, losses)
-        })
-    }
-
-    fn resource(
-        &mut self,
-        record: &StoredRecord<'_>,
-        run: &SyncRun,
-        losses: &mut LossReport,
-        take: &mut TakeV1<'_>,
-    ) -> Result<()> {
-        let stored: v3::ResourceRecord = message::decode("resource record", record.value)?;
-        let discovered_at = timestamp::from_field(&stored.discovered_at);
-        let told = resource::from_record(stored);
-        let again = message::encode(&resource::to_record(&told, discovered_at));
-        let external_id = [told.id.resource_type.as_str(), &told.id.resource].join(":");
-        let about = Details {
-            record,
-            id: &external_id,
-        };
-        about.compare(&again, losses);
-        let parent = told.parent_resource_id.as_option();
-        take(&V1Row {
-            data: self.encode(&told),
-            columns: V1Columns::Resource {
-                resource_type: &told.id.resource_type,
-                parent: parent.map(|id| (id.resource_type.as_str(), id.resource.as_str())),
-            },
-            ..about.row(run, discovered_at, losses)
-        })
-    }
-
-    fn entitlement(
-        &mut self,
-        record: &StoredRecord<'_>,
-        run: &SyncRun,
-        losses: &mut LossReport,
-        take: &mut TakeV1<'_>,
-    ) -> Result<()> {
-        let stored: v3::EntitlementRecord = message::decode("entitlement record", record.value)?;
-        let discovered_at = timestamp::from_field(&stored.discovered_at);
-        let told = entitlement::from_record(stored);
-        let again = message::encode(&entitlement::to_record(&told, discovered_at));
-        let about = Details {
-            record,
-            id: &told.id,
-        };
-        about.compare(&again, losses);
-        let of = &told.resource.id;
-        take(&V1Row {
-            data: self.encode(&told),
-            columns: V1Columns::Entitlement {
-                resource_type: &of.resource_type,
-                resource: &of.resource,
-            },
-            ..about.row(run, discovered_at, losses)
-        })
-    }
-
-    fn grant(
-        &mut self,
-        record: &StoredRecord<'_>,
-        run: &SyncRun,
-        losses: &mut LossReport,
-        take: &mut TakeV1<'_>,
-    ) -> Result<()> {
-        let view = GrantView::parse(record.value)?;
-        let discovered_at = view.discovered_at();
+    fn grant(&mut self, mut one: One<'_, '_>) -> Result<()> {
+        let view = GrantView::parse(one.record.value)?;
         let state = view.stored_expansion();
         self.data.clear();
         view.write_v2(Expansion::Omit, &mut self.data)?;
         let id = view.id();
-        let about = Details { record, id: &id };
         if view.external_id.is_empty() {
-            losses.add(LossKind::ImpliedId, || about.name());
+            one.lose(LossKind::ImpliedId, &id);
         }
-        about.compare(self.grant_again(&view, discovered_at, state)?, losses);
-        self.expansion.clear();
-        self.expansion
-            .extend_from_slice(state.expansion.unwrap_or_default());
+        grant_again(&self.data, &view, state, &mut self.again)?;
         let (entitlement, principal) = (
             view.entitlement.unwrap_or_default(),
             view.principal.unwrap_or_default(),
         );
-        take(&V1Row {
+        let told = Told {
+            id: &id,
+            discovered_at: view.discovered_at(),
             data: &self.data,
             columns: V1Columns::Grant(V1Grant {
                 resource_type: entitlement.resource_type,
@@ -162,104 +79,144 @@ impl Downgrade {
                 entitlement: entitlement.id,
                 principal_type: principal.resource_type,
                 principal: principal.resource,
-                expansion: state.expansion.map(|_| self.expansion.as_slice()),
+                expansion: state.expansion,
                 needs_expansion: state.needs_expansion,
             }),
-            ..about.row(run, discovered_at, losses)
-        })
-    }
-
-    /// The record that the message in `data` becomes.
-    fn grant_again(
-        &mut self,
-        view: &GrantView<'_>,
-        discovered_at: Option<Timestamp>,
-        state: StoredExpansion<'_>,
-    ) -> Result<&[u8]> {
-        let mut told: v2::Grant = message::decode("grant", &self.data)?;
-        if view.external_id.is_empty() {
-            told.id.clear();
-        }
-        let put = GrantPut {
-            // The profile that changes nothing on the way.
-            profile: Profile::GoPebble,
-            discovered_at,
-            expansion: PutExpansion::Keep(state),
         };
-        self.again.clear();
-        grant::encode_into(&told, &put, &mut self.again)?;
-        Ok(&self.again)
+        one.give(&told, &self.again)
     }
 
-    fn encode<M: Described>(&mut self, told: &M) -> &[u8] {
-        self.data = message::encode(told);
-        &self.data
+    fn asset(&mut self, one: One<'_, '_>) -> Result<()> {
+        let view = AssetView::parse(one.record.value)?;
+        self.again.clear();
+        let of_run = AssetView {
+            sync_id: one.run.id.as_str(),
+            ..view
+        };
+        of_run.encode_into(&mut self.again);
+        let told = Told {
+            id: view.external_id,
+            discovered_at: view.discovered_at,
+            data: view.data,
+            columns: V1Columns::Asset {
+                content_type: view.content_type,
+            },
+        };
+        one.give(&told, &self.again)
     }
 }
 
-fn asset(
-    record: &StoredRecord<'_>,
-    run: &SyncRun,
-    losses: &mut LossReport,
-    take: &mut TakeV1<'_>,
+fn resource_type(one: One<'_, '_>) -> Result<()> {
+    let stored: v3::ResourceTypeRecord = message::decode("resource type record", one.record.value)?;
+    let discovered_at = timestamp::from_field(&stored.discovered_at);
+    let told = resource_type::from_record(stored);
+    let again = message::encode(&resource_type::to_record(&told, discovered_at));
+    let row = Told {
+        id: &told.id,
+        discovered_at,
+        data: &message::encode(&told),
+        columns: V1Columns::ResourceType,
+    };
+    one.give(&row, &again)
+}
+
+fn resource(one: One<'_, '_>) -> Result<()> {
+    let stored: v3::ResourceRecord = message::decode("resource record", one.record.value)?;
+    let discovered_at = timestamp::from_field(&stored.discovered_at);
+    let told = resource::from_record(stored);
+    let again = message::encode(&resource::to_record(&told, discovered_at));
+    let parent = told.parent_resource_id.as_option();
+    let row = Told {
+        id: &[told.id.resource_type.as_str(), &told.id.resource].join(":"),
+        discovered_at,
+        data: &message::encode(&told),
+        columns: V1Columns::Resource {
+            resource_type: &told.id.resource_type,
+            parent: parent.map(|id| (id.resource_type.as_str(), id.resource.as_str())),
+        },
+    };
+    one.give(&row, &again)
+}
+
+fn entitlement(one: One<'_, '_>) -> Result<()> {
+    let stored: v3::EntitlementRecord = message::decode("entitlement record", one.record.value)?;
+    let discovered_at = timestamp::from_field(&stored.discovered_at);
+    let told = entitlement::from_record(stored);
+    let again = message::encode(&entitlement::to_record(&told, discovered_at));
+    let of = &told.resource.id;
+    let row = Told {
+        id: &told.id,
+        discovered_at,
+        data: &message::encode(&told),
+        columns: V1Columns::Entitlement {
+            resource_type: &of.resource_type,
+            resource: &of.resource,
+        },
+    };
+    one.give(&row, &again)
+}
+
+/// The record that a grant's message `data` becomes.
+fn grant_again(
+    data: &[u8],
+    view: &GrantView<'_>,
+    state: StoredExpansion<'_>,
     again: &mut Vec<u8>,
 ) -> Result<()> {
-    let view = AssetView::parse(record.value)?;
+    let mut told: v2::Grant = message::decode("grant", data)?;
+    if view.external_id.is_empty() {
+        told.id.clear();
+    }
+    let put = GrantPut {
+        // The profile that changes nothing on the way.
+        profile: Profile::GoPebble,
+        discovered_at: view.discovered_at(),
+        expansion: PutExpansion::Keep(state),
+    };
     again.clear();
-    let of_run = AssetView {
-        sync_id: run.id.as_str(),
-        ..view
-    };
-    of_run.encode_into(again);
-    let about = Details {
-        record,
-        id: view.external_id,
-    };
-    about.compare(again, losses);
-    take(&V1Row {
-        data: view.data,
-        columns: V1Columns::Asset {
-            content_type: view.content_type,
-        },
-        ..about.row(run, view.discovered_at, losses)
-    })
+    grant::encode_into(&told, &put, again)
 }
 
-/// What a report says about a record.
-struct Details<'a> {
+/// A record on its way.
+struct One<'a, 't> {
     record: &'a StoredRecord<'a>,
-    id: &'a str,
+    run: &'a SyncRun,
+    losses: &'a mut LossReport,
+    take: &'a mut TakeV1<'t>,
 }
 
-impl<'a> Details<'a> {
-    fn name(&self) -> String {
-        format!("{} {}", self.record.kind.as_str(), self.id.escape_debug())
+/// What its row says.
+struct Told<'a> {
+    id: &'a str,
+    discovered_at: Option<Timestamp>,
+    data: &'a [u8],
+    columns: V1Columns<'a>,
+}
+
+impl One<'_, '_> {
+    /// Reports a loss of the record, whose id is `id`.
+    fn lose(&mut self, kind: LossKind, id: &str) {
+        let of = self.record.kind.as_str();
+        self.losses
+            .add(kind, || format!("{of} {}", id.escape_debug()));
     }
 
-    fn compare(&self, again: &[u8], losses: &mut LossReport) {
+    /// Gives the row; `again` is the record that can be made of it.
+    fn give(mut self, told: &Told<'_>, again: &[u8]) -> Result<()> {
         if again != self.record.value {
-            losses.add(LossKind::Fields, || self.name());
+            self.lose(LossKind::Fields, told.id);
         }
-    }
-
-    /// The parts of a row that records of every kind have.
-    fn row(
-        &self,
-        run: &'a SyncRun,
-        discovered_at: Option<Timestamp>,
-        losses: &mut LossReport,
-    ) -> V1Row<'a> {
-        if discovered_at.is_none() {
-            losses.add(LossKind::MissingTime, || self.name());
+        if told.discovered_at.is_none() {
+            self.lose(LossKind::MissingTime, told.id);
         }
-        V1Row {
+        (self.take)(&V1Row {
             rowid: None,
-            sync_id: run.id.as_str(),
-            external_id: self.id,
-            discovered_at: discovered_at.unwrap_or_else(|| filled_in(run)),
-            data: &[],
-            columns: V1Columns::ResourceType,
-        }
+            sync_id: self.run.id.as_str(),
+            external_id: told.id,
+            discovered_at: told.discovered_at.unwrap_or_else(|| filled_in(self.run)),
+            data: told.data,
+            columns: told.columns,
+        })
     }
 }
 
