@@ -51,10 +51,7 @@ impl DiskKv {
         dir: impl Into<PathBuf>,
         options: &PebbleOptions,
     ) -> Result<Self> {
-        let (dir, live) = (dir.into(), live_options(options));
-        let scratch = Scratch::new(Arc::clone(&fs), &dir);
-        let sort_bytes = live.memory_bytes / SORT_SHARE;
-        Self::of(LiveDatabase::create(fs, dir, live)?, scratch, sort_bytes).check_rows()
+        Self::at(fs, dir.into(), options, LiveDatabase::create)
     }
 
     /// Opens the database in `dir`.
@@ -63,18 +60,24 @@ impl DiskKv {
         dir: impl Into<PathBuf>,
         options: &PebbleOptions,
     ) -> Result<Self> {
-        let (dir, live) = (dir.into(), live_options(options));
-        let scratch = Scratch::new(Arc::clone(&fs), &dir);
-        let sort_bytes = live.memory_bytes / SORT_SHARE;
-        Self::of(LiveDatabase::open(fs, dir, live)?, scratch, sort_bytes).check_rows()
+        Self::at(fs, dir.into(), options, LiveDatabase::open)
     }
 
-    fn of(database: LiveDatabase, scratch: Scratch, sort_bytes: usize) -> Self {
-        Self(Arc::new(Disk {
-            database,
+    fn at(
+        fs: Arc<dyn Fs>,
+        dir: PathBuf,
+        options: &PebbleOptions,
+        open: fn(Arc<dyn Fs>, PathBuf, LiveOptions) -> shingle::Result<LiveDatabase>,
+    ) -> Result<Self> {
+        let live = live_options(options);
+        let scratch = Scratch::new(Arc::clone(&fs), &dir);
+        let sort_bytes = live.memory_bytes / SORT_SHARE;
+        let disk = Disk {
+            database: open(fs, dir, live)?,
             scratch,
             sort_bytes,
-        }))
+        };
+        Self(Arc::new(disk)).check_rows()
     }
 }
 
