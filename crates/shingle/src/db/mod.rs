@@ -11,6 +11,7 @@
 mod counters;
 mod files;
 mod levels;
+mod meta;
 mod open;
 mod options;
 mod scan;
@@ -42,6 +43,7 @@ pub use value::Value;
 
 pub(crate) use counters::ReadCounters;
 pub(crate) use levels::LevelCheck;
+pub(crate) use meta::meta_of;
 pub(crate) use open::check_files;
 pub(crate) use state::State;
 pub(crate) use tables::{TableCache, TableOpener};

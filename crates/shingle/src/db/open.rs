@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::counters::ReadCounters;
+use super::meta::meta_of;
 use super::tables::TableCache;
 use super::{Inner, ReadOptions, State};
-use crate::cursor::Cursor;
-use crate::key::{InternalKey, Kind, SeqNo, Trailer};
 use crate::live;
 use crate::manifest::marker::Markers;
-use crate::manifest::{self, FileName, FileNumber, FormatVersion, Level, TableMeta};
+use crate::manifest::{self, FileName, FileNumber, FormatVersion, Level};
 use crate::options_file::OptionsFile;
 use crate::sst::CacheMode;
 use crate::version::Version;
@@ -148,42 +147,9 @@ fn join_ingested(
             let found = format_args!("{number} again in a log");
             return Err(Error::corrupt(STRUCTURE, 0, expected, found));
         }
-        let meta = describe(tables, number, seq)?;
+        let open = tables.get(number)?;
+        let meta = meta_of(&open.table, number, seq, CacheMode::Fill)?;
         newest.extend(meta.map(Arc::new));
     }
     version.set_level(Level::L0, newest)
-}
-
-/// What the MANIFEST would say of an ingested table; `None` if it holds nothing.
-fn describe(tables: &TableCache, number: FileNumber, seq: SeqNo) -> Result<Option<TableMeta>> {
-    let open = tables.get(number)?;
-    let mut bounds = Vec::new();
-    let mut cursor = open.table.cursor(CacheMode::Fill);
-    cursor.seek_first()?;
-    if cursor.is_valid() {
-        let trailer = Trailer::new(seq, Kind::Set);
-        bounds.push(InternalKey::new(cursor.user_key(), trailer));
-        cursor.seek_last()?;
-        bounds.push(InternalKey::new(cursor.user_key(), trailer));
-    }
-    for tombstone in open.table.range_tombstones() {
-        let start = Trailer::new(seq, Kind::RangeDelete);
-        let end = Trailer::new(SeqNo::MAX, Kind::RangeDelete);
-        bounds.push(InternalKey::new(&tombstone.start[..], start));
-        bounds.push(InternalKey::new(&tombstone.end[..], end));
-    }
-    let (Some(smallest), Some(largest)) = (bounds.iter().min(), bounds.iter().max()) else {
-        return Ok(None);
-    };
-    Ok(Some(TableMeta {
-        number,
-        size: open.table.file_len(),
-        smallest: smallest.clone(),
-        largest: largest.clone(),
-        smallest_seq: seq,
-        largest_seq: seq,
-        created_at: 0,
-        needs_compaction: false,
-        backing: None,
-    }))
 }

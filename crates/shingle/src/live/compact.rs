@@ -11,9 +11,9 @@ use super::fold::Fold;
 use super::install::{closure, end_of, refused};
 use crate::bulk::{Section, TempFile, bounds_of};
 use crate::cache::Cache;
-use crate::cursor::Cursor;
+use crate::db::meta_of;
 use crate::iter::Bounds;
-use crate::key::{InternalKey, Kind, SeqNo, Trailer};
+use crate::key::SeqNo;
 use crate::manifest::{FileNumber, TableMeta};
 use crate::sst::{CacheMode, Table, TableOptions};
 use crate::{Error, Result};
@@ -177,37 +177,9 @@ impl Inner {
             ..self.options.table.clone()
         };
         let table = Arc::new(Table::open(file, path, &options)?);
-        let found = table.verify()?;
-        let seq = SeqNo(0);
-        let point = |key: &[u8]| InternalKey::new(key, Trailer::new(seq, Kind::Set));
-        let mut bounds = Vec::new();
-        if found.keys.is_some() {
-            let mut cursor = table.cursor(CacheMode::Bypass);
-            cursor.seek_first()?;
-            bounds.push(point(cursor.user_key()));
-            cursor.seek_last()?;
-            bounds.push(point(cursor.user_key()));
-        }
-        for tombstone in table.range_tombstones() {
-            let start = Trailer::new(seq, Kind::RangeDelete);
-            let end = Trailer::new(SeqNo::MAX, Kind::RangeDelete);
-            bounds.push(InternalKey::new(&tombstone.start[..], start));
-            bounds.push(InternalKey::new(&tombstone.end[..], end));
-        }
-        let (Some(smallest), Some(largest)) = (bounds.iter().min(), bounds.iter().max()) else {
-            return Err(refused("it holds nothing", path));
-        };
-        Ok(TableMeta {
-            number: FileNumber(0),
-            size: table.file_len(),
-            smallest: smallest.clone(),
-            largest: largest.clone(),
-            smallest_seq: seq,
-            largest_seq: seq,
-            created_at: 0,
-            needs_compaction: false,
-            backing: None,
-        })
+        table.verify()?;
+        meta_of(&table, FileNumber(0), SeqNo(0), CacheMode::Bypass)?
+            .ok_or_else(|| refused("it holds nothing", path))
     }
 }
 
