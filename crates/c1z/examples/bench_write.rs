@@ -13,6 +13,7 @@ use c1z::ops::build::{PackOptions, publish_store};
 use c1z_proto::connector::v2;
 use shingle::live::Durability;
 use shingle::vfs::{Clock, CountingFs, OsClock, OsFs};
+use testkit::usage::usage;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -102,22 +103,6 @@ fn grant(n: u64) -> v2::Grant {
         principal: Some(resource("user", format!("user-{user:08}"))).into(),
         ..Default::default()
     }
-}
-
-/// Processor seconds of this process so far, and its largest resident set in MiB.
-fn usage() -> (f64, u64) {
-    let field = |text: &str, at: usize| -> u64 {
-        let word = text.split_whitespace().nth(at);
-        word.and_then(|n| n.parse().ok()).unwrap_or(0)
-    };
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let stat = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = field(stat, 11) + field(stat, 12);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    #[expect(clippy::cast_precision_loss, reason = "hundredths of a second")]
-    let seconds = ticks as f64 / 100.0;
-    (seconds, peak.map_or(0, |peak| field(peak, 0) / 1024))
 }
 
 fn mark(what: &str) {

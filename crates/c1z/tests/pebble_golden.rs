@@ -16,7 +16,6 @@
     reason = "a test that meets unexpected data must stop, and says what it compared"
 )]
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,11 +36,10 @@ use testkit::clock::ManualClock;
 use testkit::golden::ops::{Op, Step};
 use testkit::golden::{Case, Dump, cases_with};
 use testkit::ids::ListedIds;
+use testkit::rebuild::{Rows, difference};
 use testkit::replay::{ReplayOptions, replay};
 use testkit::table::Table;
 use testkit::times::Times;
-
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn goes_beyond_the_contract(step: &Step) -> bool {
     matches!(step.op, Op::Expand | Op::Cleanup | Op::GenerateDiff { .. })
@@ -168,26 +166,6 @@ fn with_stats_at_the_end(rows: &Rows) -> Rows {
         *value = stats::encode(&of_go, &sync).unwrap();
     }
     rows
-}
-
-/// What differs between two sets of rows.
-fn difference(expected: &Rows, found: &Rows) -> Vec<String> {
-    let mut different = Vec::new();
-    for (key, value) in expected {
-        match found.get(key) {
-            None => different.push(format!("missing {}", key.escape_ascii())),
-            Some(other) if other != value => different.push(format!(
-                "{}: expected {} found {}",
-                key.escape_ascii(),
-                value.escape_ascii(),
-                other.escape_ascii()
-            )),
-            Some(_) => {}
-        }
-    }
-    let extra = found.keys().filter(|key| !expected.contains_key(*key));
-    different.extend(extra.map(|key| format!("extra {}", key.escape_ascii())));
-    different
 }
 
 /// The one case that cannot be equal: Go leaves rows out of the index by principal until the sync ends, and says so by a

@@ -17,5 +17,6 @@ pub mod replay;
 pub mod stored;
 pub mod table;
 pub mod times;
+pub mod usage;
 
 pub use error::{Error, Result};

@@ -13,8 +13,8 @@ use shingle::vfs::{Fs, MemFile, MemFs};
 use testkit::chance::SeededEntropy;
 use testkit::golden::sqlite::{Blob, Cell};
 use testkit::golden::{Case, Format, PackedFile, packed_files};
+pub(crate) use testkit::rebuild::{Rows, difference};
 
-pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 /// Cells of a row by column.
 pub(crate) type SqliteRow = BTreeMap<String, Cell>;
 
@@ -111,26 +111,6 @@ fn cell(value: &Value<'_>) -> Cell {
             bytes: bytes.to_vec(),
         }),
     }
-}
-
-/// What differs between two sets of rows, for messages.
-pub(crate) fn difference(expected: &Rows, found: &Rows) -> Vec<String> {
-    let mut different = Vec::new();
-    for (key, value) in expected {
-        match found.get(key) {
-            None => different.push(format!("missing {}", key.escape_ascii())),
-            Some(other) if other != value => different.push(format!(
-                "{}: expected {} found {}",
-                key.escape_ascii(),
-                value.escape_ascii(),
-                other.escape_ascii()
-            )),
-            Some(_) => {}
-        }
-    }
-    let extra = found.keys().filter(|key| !expected.contains_key(*key));
-    different.extend(extra.map(|key| format!("extra {}", key.escape_ascii())));
-    different
 }
 
 /// One golden file of every set of rows.
