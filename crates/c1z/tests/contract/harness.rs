@@ -53,6 +53,8 @@ pub(crate) fn candidates() -> Vec<Box<dyn Candidate>> {
         model(Identity::Structural, true),
         Box::new(PebbleCandidate),
         Box::new(DiskCandidate),
+        #[cfg(feature = "sqlite")]
+        Box::new(crate::sqlite::SqliteCandidate),
     ]
 }
 
