@@ -13,7 +13,13 @@ pub(super) fn sql(action: &str) -> impl Fn(rusqlite::Error) -> Error + '_ {
 
 fn kind_of(error: &rusqlite::Error) -> ErrorKind {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ErrorKind::DataLoss,
+        // A table that a file declares in its own way refuses what every v1 table takes.
+        Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch,
+        ) => ErrorKind::DataLoss,
         Some(ErrorCode::DiskFull | ErrorCode::OutOfMemory | ErrorCode::TooBig) => {
             ErrorKind::ResourceExhausted
         }
@@ -22,8 +28,6 @@ fn kind_of(error: &rusqlite::Error) -> ErrorKind {
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             ErrorKind::Io
         }
-        // A table that a file declares in its own way refuses what every v1 table takes.
-        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => ErrorKind::DataLoss,
         _ => ErrorKind::Internal,
     }
 }

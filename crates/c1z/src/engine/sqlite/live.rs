@@ -3,13 +3,14 @@
 //! Reads begin a snapshot on a connection of their own. Writes hold the [`Writer`], so there is one at a time. While a sync
 //! ends, writes of records are refused (`Sealed`) instead of waiting.
 
-use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 use shingle::live::Durability;
+use shingle::vfs::{FileLock, Fs as _, OsFs};
 
 use super::connection::{self, Readers};
 use super::fault::sql;
@@ -40,7 +41,7 @@ pub(super) struct Live {
     seals: AtomicU64,
     dirty: AtomicBool,
     /// Held while the handle lives.
-    _lock: File,
+    _lock: Box<dyn FileLock>,
 }
 
 /// What a write has for itself.
@@ -190,17 +191,13 @@ pub(super) fn database_in(dir: &Path) -> PathBuf {
 }
 
 /// Takes a folder for this handle.
-fn lock(path: &Path) -> Result<File> {
-    let file = File::create(path).map_err(|e| Error::io("create the lock file", path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::new(
-            ErrorKind::Busy,
-            "the database is open already",
-        )
-        .in_file(path)),
-        Err(std::fs::TryLockError::Error(e)) => Err(Error::io("lock the database", path, e)),
-    }
+fn lock(path: &Path) -> Result<Box<dyn FileLock>> {
+    OsFs.lock(path).map_err(|e| match e.kind() {
+        io::ErrorKind::WouldBlock => {
+            Error::new(ErrorKind::Busy, "the database is open already").in_file(path)
+        }
+        _ => Error::io("lock the database", path, e),
+    })
 }
 
 /// While this lives, writes of records are refused.
@@ -254,7 +251,7 @@ impl Source for Live {
         let path = self.database();
         let mut log = path.clone().into_os_string();
         log.push("-wal");
-        let len = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+        let len = |path: &Path| OsFs.metadata(path).map_or(0, |found| found.len);
         Ok(len(&path) + len(Path::new(&log)))
     }
 }

@@ -30,6 +30,8 @@ mod stats;
 mod store;
 mod write;
 
+#[cfg(test)]
+mod tests;
 
 pub use options::SqliteOptions;
 pub use store::SqliteStore;

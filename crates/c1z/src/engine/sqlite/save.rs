@@ -1,11 +1,11 @@
 //! A database out of a v1 file, and into one.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use shingle::vfs::{Fs as _, OsFs, ReadFile};
+use shingle::vfs::{Fs as _, OsFs, ReadFile, WriteFile};
 
 use super::fault::sql;
 use super::live::Live;
@@ -33,12 +33,24 @@ pub(super) fn unpack(file: &Path, database: &Path, options: &OpenOptions) -> Res
             "the file holds no SQLite database",
         ));
     };
-    let created = std::fs::File::create_new(database);
-    let created = created.map_err(|e| Error::io("create the database", database, e))?;
-    let mut out = io::BufWriter::with_capacity(256 << 10, created);
-    packed.decode_into(&mut out)?;
-    out.flush()
-        .map_err(|e| Error::io("write the database", database, e))
+    let mut out = OsFs
+        .create_new(database)
+        .map_err(|e| Error::io("create the database", database, e))?;
+    packed.decode_into(&mut Sink(&mut *out)).map(drop)
+}
+
+/// A file as a sink of decoding.
+struct Sink<'a>(&'a mut dyn WriteFile);
+
+impl io::Write for Sink<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.write_all(buf)?;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Publishes the database as a v1 file.
@@ -108,7 +120,7 @@ impl Drop for Rest {
 
 /// Removes a copy; one that cannot be removed is replaced by the next, or goes with the folder.
 fn remove(copy: &Path) {
-    let _ = std::fs::remove_file(copy);
+    let _ = OsFs.remove_file(copy);
 }
 
 /// A database as one with a rollback journal, which needs no log.

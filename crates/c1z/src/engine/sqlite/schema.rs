@@ -1,24 +1,28 @@
 //! The schema of a database that is written: made where it is new, completed where an older program made it
 //! (`c1z1-sqlite` §3).
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use c1z_proto::connector::v2;
 use rusqlite::{Connection, params};
 
 use super::cells::Cells;
 use super::fault::sql;
+use crate::Result;
 use crate::engine::Profile;
 use crate::ops::build::v1::statements;
 use crate::record::{annotation, message};
-use crate::Result;
 
 /// Columns that came after their tables, and how they are added.
 const ADDED: [(&str, &str, &str); 11] = [
     ("v1_sync_runs", "sync_type", "text not null default 'full'"),
     ("v1_sync_runs", "parent_sync_id", "text not null default ''"),
     ("v1_sync_runs", "linked_sync_id", "text not null default ''"),
-    ("v1_sync_runs", "supports_diff", "integer not null default 0"),
+    (
+        "v1_sync_runs",
+        "supports_diff",
+        "integer not null default 0",
+    ),
     (
         "v1_sync_runs",
         "grants_backfilled",
@@ -41,11 +45,7 @@ const ADDED: [(&str, &str, &str); 11] = [
         "text not null default ''",
     ),
     ("v1_grants", "expansion", "blob"),
-    (
-        "v1_grants",
-        "needs_expansion",
-        "integer not null default 0",
-    ),
+    ("v1_grants", "needs_expansion", "integer not null default 0"),
 ];
 
 /// Grants that are looked at in one transaction when an old file is migrated.
@@ -87,20 +87,20 @@ fn name_of(statement: &str) -> Option<&str> {
         .nth(1)
 }
 
-fn names(connection: &Connection) -> Result<HashSet<String>> {
+fn names(connection: &Connection) -> Result<BTreeSet<String>> {
     texts(connection, "SELECT name FROM sqlite_schema")
 }
 
-fn columns(connection: &Connection, table: &str) -> Result<HashSet<String>> {
+fn columns(connection: &Connection, table: &str) -> Result<BTreeSet<String>> {
     let query = format!("SELECT name FROM pragma_table_info('{table}')");
     texts(connection, &query)
 }
 
-fn texts(connection: &Connection, query: &str) -> Result<HashSet<String>> {
+fn texts(connection: &Connection, query: &str) -> Result<BTreeSet<String>> {
     let read = || {
         let mut statement = connection.prepare(query)?;
         let rows = statement.query_map([], |row| row.get(0))?;
-        rows.collect::<rusqlite::Result<HashSet<String>>>()
+        rows.collect::<rusqlite::Result<BTreeSet<String>>>()
     };
     read().map_err(sql("read the schema"))
 }
@@ -154,8 +154,8 @@ fn backfill_some(connection: &Connection, sync: &str, after: i64) -> Result<Opti
         let id = Cells::new(row, 0).integer(0)?;
         last = Some(id);
         let cells = Cells::new(row, 1).of_row("v1_grants", id);
-        if let Some((expansion, data)) = lifted(&cells.blob(0)?)
-            .map_err(|error| error.in_row("v1_grants", id))?
+        if let Some((expansion, data)) =
+            lifted(&cells.blob(0)?).map_err(|error| error.in_row("v1_grants", id))?
         {
             found.push((expansion, data, id));
         }

@@ -30,10 +30,10 @@ pub(super) const ID: &str = "id";
 pub(super) struct Select {
     table: &'static str,
     columns: &'static str,
-    is_distinct: bool,
+    is_grouped: bool,
     conditions: Vec<String>,
     values: Vec<Value>,
-    /// Columns that no two rows of the answer share, in which they are ordered.
+    /// Columns in which the rows of the answer are ordered; no two have all of them alike.
     order: &'static [&'static str],
 }
 
@@ -43,7 +43,7 @@ impl Select {
         Self {
             table,
             columns,
-            is_distinct: false,
+            is_grouped: false,
             conditions: Vec::new(),
             values: Vec::new(),
             order: &[ID],
@@ -56,9 +56,9 @@ impl Select {
         self
     }
 
-    /// Each answer once.
-    pub(super) fn distinct(mut self) -> Self {
-        self.is_distinct = true;
+    /// Of rows that the order does not tell apart, one.
+    pub(super) fn grouped(mut self) -> Self {
+        self.is_grouped = true;
         self
     }
 
@@ -101,12 +101,7 @@ impl Select {
     /// The statement; `behind`: with a parameter for each column of the order, from which on rows are wanted.
     pub(super) fn statement(&self, behind: bool) -> String {
         let order = self.order.join(", ");
-        let mut text = String::from("SELECT ");
-        if self.is_distinct {
-            text.push_str("DISTINCT ");
-        }
-        // Writing to a string does not fail.
-        let _ = write!(text, "{order}, {} FROM {}", self.columns, self.table);
+        let mut text = format!("SELECT {order}, {} FROM {}", self.columns, self.table);
         let mut conditions = self.conditions.clone();
         if behind {
             conditions.push(match self.order {
@@ -117,8 +112,12 @@ impl Select {
                 }
             });
         }
+        // Writing to a string does not fail.
         if !conditions.is_empty() {
             let _ = write!(text, " WHERE {}", conditions.join(" AND "));
+        }
+        if self.is_grouped {
+            let _ = write!(text, " GROUP BY {order}");
         }
         let _ = write!(text, " ORDER BY {order} LIMIT ?");
         text
@@ -241,9 +240,7 @@ fn fetch<R>(
         let limit = Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX));
         let values = select.values.iter().chain(behind.into_iter().flatten());
         let values = values.chain([&limit]);
-        let mut found = statement
-            .query(params_from_iter(values))
-            .map_err(&failed)?;
+        let mut found = statement.query(params_from_iter(values)).map_err(&failed)?;
         let (mut count, mut bytes) = (0, 0);
         let mut last = None;
         while let Some(row) = found.next().map_err(&failed)? {

@@ -221,7 +221,10 @@ pub(super) fn grants_query(sync: &SyncId, filter: &GrantFilter) -> Select {
     }
     for (column, of_type) in [
         ("resource_type_id", &filter.entitlement_resource_type),
-        ("principal_resource_type_id", &filter.principal_resource_type),
+        (
+            "principal_resource_type_id",
+            &filter.principal_resource_type,
+        ),
     ] {
         if !of_type.is_empty() {
             equals.push((column, of_type));
@@ -248,11 +251,14 @@ pub(super) fn grants_query(sync: &SyncId, filter: &GrantFilter) -> Select {
 /// The principals of an entitlement, each once.
 pub(super) fn principals_query(sync: &SyncId, entitlement: &EntitlementRef) -> Select {
     // The columns that order them once more, as what is asked for.
-    let query = Select::of("v1_grants", "principal_resource_type_id, principal_resource_id")
-        .distinct()
-        .in_order(PRINCIPALS)
-        .by("entitlement_id", &entitlement.id)
-        .and("sync_id", sync.as_str());
+    let query = Select::of(
+        "v1_grants",
+        "principal_resource_type_id, principal_resource_id",
+    )
+    .grouped()
+    .in_order(PRINCIPALS)
+    .by("entitlement_id", &entitlement.id)
+    .and("sync_id", sync.as_str());
     match &entitlement.resource {
         Some(on) => query
             .and("resource_type_id", &on.resource_type)

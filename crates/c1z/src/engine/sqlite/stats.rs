@@ -18,7 +18,9 @@ pub(super) fn count(connection: &Connection, sync: &SyncId, token: &str) -> Resu
     // Every declared type is named, with or without resources.
     let mut types = BTreeMap::new();
     stats.resource_types = grouped("v1_resource_types", "external_id", &mut types)?;
-    types.values_mut().for_each(|count| *count = 0);
+    for count in types.values_mut() {
+        *count = 0;
+    }
     stats.resources = grouped("v1_resources", "resource_type_id", &mut types)?;
     stats.resources_by_resource_type = types;
     let by_type = &mut stats.entitlements_by_resource_type;
@@ -45,7 +47,8 @@ fn by_column(
     into: &mut BTreeMap<String, i64>,
 ) -> Result<i64> {
     let failed = sql("count rows");
-    let query = format!("SELECT {column}, count(*) FROM {table} WHERE +sync_id = ? GROUP BY {column}");
+    let query =
+        format!("SELECT {column}, count(*) FROM {table} WHERE +sync_id = ? GROUP BY {column}");
     let mut statement = connection.prepare_cached(&query).map_err(&failed)?;
     let mut rows = statement.query([sync.as_str()]).map_err(&failed)?;
     let mut sum = 0;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use shingle::vfs::{Fs as _, OsFs};
+
 use super::live::{Live, database_in};
 use super::options::SqliteOptions;
 use super::save;
@@ -52,7 +54,8 @@ impl SqliteStore {
     /// `Busy` if it is open; `DataLoss` for a damaged database; `Io`.
     pub fn create_in(dir: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let dir = dir.as_ref();
-        std::fs::create_dir_all(dir).map_err(|e| Error::io("create a folder", dir, e))?;
+        OsFs.create_dir_all(dir)
+            .map_err(|e| Error::io("create a folder", dir, e))?;
         Self::open(dir, options, false)
     }
 
@@ -63,7 +66,8 @@ impl SqliteStore {
     pub fn open_in(dir: impl AsRef<Path>, options: SqliteOptions) -> Result<Self> {
         let dir = dir.as_ref();
         let database = database_in(dir);
-        std::fs::metadata(&database).map_err(|e| Error::io("find the database", &database, e))?;
+        OsFs.metadata(&database)
+            .map_err(|e| Error::io("find the database", &database, e))?;
         Self::open(dir, options, false)
     }
 
@@ -78,7 +82,8 @@ impl SqliteStore {
         options: SqliteOptions,
     ) -> Result<Self> {
         let (file, dir) = (file.as_ref(), dir.as_ref());
-        std::fs::create_dir_all(dir).map_err(|e| Error::io("create a folder", dir, e))?;
+        OsFs.create_dir_all(dir)
+            .map_err(|e| Error::io("create a folder", dir, e))?;
         save::unpack(file, &database_in(dir), &OpenOptions::default())
             .map_err(|error| error.in_file(file))?;
         Self::open(dir, options, false)
@@ -102,6 +107,11 @@ impl SqliteStore {
         let (dir, options) = (live.dir.clone(), live.options.clone());
         drop(self);
         Self::open(&dir, options, read_only)
+    }
+
+    #[cfg(test)]
+    pub(super) fn contract(&self) -> &Contract<Live> {
+        &self.contract
     }
 
     /// The engine.

@@ -183,7 +183,10 @@ pub(in crate::engine) fn listed(
 
 /// The grant's entry in the list of pending expansions, if it has one. Decodes no grant that columns
 /// tell of.
-pub(in crate::engine) fn pending(row: &Stored<'_>, reading: &Reading) -> Result<Option<PendingExpansion>> {
+pub(in crate::engine) fn pending(
+    row: &Stored<'_>,
+    reading: &Reading,
+) -> Result<Option<PendingExpansion>> {
     let mut state = State::of_columns(row);
     if !reading.backfilled && state.expansion.is_none() {
         let wanted = Wanted {

@@ -4,9 +4,9 @@ use std::io::Read;
 
 use rusqlite::params;
 
-use super::Writing;
 use super::super::fault::sql;
 use super::super::live::Live;
+use super::Writing;
 use crate::engine::contract::{self, Contract};
 use crate::sync::lifecycle;
 use crate::{Error, ErrorKind, Result};

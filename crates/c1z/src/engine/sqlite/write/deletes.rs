@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, ToSql};
 
-use super::Writing;
-use super::records::at_index;
 use super::super::fault::sql;
 use super::super::live::Live;
 use super::super::snapshot::resource_of;
+use super::Writing;
+use super::records::at_index;
 use crate::Result;
 use crate::engine::contract::{self, Contract};
 use crate::engine::types::{EntitlementRef, GrantKey, ResourceRef};
@@ -32,7 +32,12 @@ pub(super) fn grants_by_ids(contract: &Contract<Live>, ids: &[&str]) -> Result<u
         for id in ids {
             cancel.check()?;
             let values: [&dyn ToSql; 2] = [id, &sync.as_str()];
-            gone += delete(connection, "v1_grants", "external_id = ? AND sync_id = ?", &values)?;
+            gone += delete(
+                connection,
+                "v1_grants",
+                "external_id = ? AND sync_id = ?",
+                &values,
+            )?;
         }
         Ok(gone)
     })

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use c1z_proto::connector::v2;
 use rusqlite::{Connection, OptionalExtension, Statement, ToSql, params};
 
-use super::Writing;
 use super::super::fault::sql;
 use super::super::live::Live;
 use super::super::snapshot::resource_of;
+use super::Writing;
 use crate::engine::Profile;
 use crate::engine::contract::{self, Contract};
 use crate::engine::types::{EntitlementRef, ResourceRef, SyncId, Timestamp};
@@ -62,7 +62,9 @@ pub(super) fn put<M: Put>(contract: &Contract<Live>, records: &[M], rule: Rule) 
     }
     let mut writing = Writing::begin(contract)?;
     for (index, record) in records.iter().enumerate() {
-        record.check().map_err(|error| at_index(M::KIND, index, &error))?;
+        record
+            .check()
+            .map_err(|error| at_index(M::KIND, index, &error))?;
     }
     let at = writing.stamp()?;
     let sync = writing.sync().clone();
@@ -331,6 +333,8 @@ fn stored(grant: &v2::Grant, id: &str) -> (Vec<u8>, Option<Vec<u8>>) {
     for at in lifted.removed.into_iter().rev() {
         grant.annotations.remove(at);
     }
-    let expansion = lifted.expansion.map(|expansion| message::encode(&expansion));
+    let expansion = lifted
+        .expansion
+        .map(|expansion| message::encode(&expansion));
     (message::encode(&grant), expansion)
 }
