@@ -26,7 +26,7 @@ use c1z::sqlite_file::{CheckOptions as Checks, Database, Value};
 use c1z::v1_tables::Zone;
 use c1z::{MemoryBudget, OpenOptions};
 use c1z_proto::connector::v2;
-use shingle::vfs::OsFs;
+use shingle::vfs::{OsFs, ReadFile};
 use tempfile::TempDir;
 use testkit::check::{CheckOptions, Deviation, Order, contract_deviations};
 use testkit::clock::ManualClock;
@@ -108,6 +108,9 @@ fn database(path: &Path) -> Database {
         panic!("{} is no v1 file", path.display());
     };
     let decoded = file.decode_to_memory(&MemoryBudget::default()).unwrap();
+    let mut journal = [0; 2];
+    decoded.read_exact_at(18, &mut journal).unwrap();
+    assert_eq!(journal, [1, 1], "a database that needs no log");
     let database = Database::open(Arc::new(decoded)).unwrap();
     let report = database.check(Checks::default()).unwrap();
     assert!(report.is_sound(), "{:?}", report.findings);

@@ -41,15 +41,22 @@ fn open(path: &Path, cache_kib: u64) -> Result<Connection> {
 }
 
 /// The connection that writes.
-pub(super) fn writing(path: &Path, cache_bytes: u64) -> Result<Connection> {
+pub(super) fn writing(path: &Path, cache_bytes: u64, is_synced: bool) -> Result<Connection> {
     let connection = open(path, cache_bytes >> 10)?;
     let set = || {
         connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-        connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)
     };
     set().map_err(sql("set up the database"))?;
+    set_synced(&connection, is_synced)?;
     Ok(connection)
+}
+
+/// Says whether writes survive a power failure from now on. If not, they survive it once the log is brought home.
+pub(super) fn set_synced(connection: &Connection, is_synced: bool) -> Result<()> {
+    let level = if is_synced { "full" } else { "normal" };
+    let set = connection.pragma_update(None, "synchronous", level);
+    set.map_err(sql("set up the database"))
 }
 
 /// Connections that read.

@@ -65,7 +65,8 @@ impl Live {
     pub(super) fn open(dir: &Path, options: SqliteOptions, read_only: bool) -> Result<Self> {
         let lock = lock(&dir.join(LOCK))?;
         let path = database_in(dir);
-        let connection = connection::writing(&path, options.cache_bytes)?;
+        let is_synced = is_synced(&options);
+        let connection = connection::writing(&path, options.cache_bytes, is_synced)?;
         schema::complete(&connection)?;
         let runs = runs::load(&connection, &options.zone)?;
         Ok(Self {
@@ -140,19 +141,19 @@ impl Live {
         work: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
         let connection = &writer.connection;
-        let synced = survives == Survives::PowerFailure
-            || self.options.durability == Durability::PerOperation;
-        let level = if synced { "full" } else { "normal" };
+        if survives == Survives::PowerFailure {
+            connection::set_synced(connection, true)?;
+        }
         let run = |statement: &str| connection.prepare_cached(statement)?.execute([]).map(drop);
-        connection
-            .pragma_update(None, "synchronous", level)
-            .and_then(|()| run("BEGIN IMMEDIATE"))
-            .map_err(sql("begin a write"))?;
+        run("BEGIN IMMEDIATE").map_err(sql("begin a write"))?;
         let done = work(connection)
             .and_then(|done| run("COMMIT").map(|()| done).map_err(sql("commit a write")));
         if done.is_err() && !connection.is_autocommit() {
             // What failed first is what is reported; a transaction that cannot be rolled back ends with its connection.
             let _ = run("ROLLBACK");
+        }
+        if survives == Survives::PowerFailure {
+            connection::set_synced(connection, is_synced(&self.options))?;
         }
         done
     }
@@ -183,6 +184,11 @@ impl Live {
     pub(super) fn database(&self) -> PathBuf {
         database_in(&self.dir)
     }
+}
+
+/// Whether every write is synced.
+fn is_synced(options: &SqliteOptions) -> bool {
+    options.durability == Durability::PerOperation
 }
 
 /// The file of the database in a folder.

@@ -20,6 +20,7 @@ mod fault;
 mod lifecycle;
 mod live;
 mod options;
+mod queries;
 mod runs;
 mod save;
 mod schema;

@@ -4,10 +4,10 @@ use rusqlite::params_from_iter;
 
 use super::store;
 use crate::engine::sqlite::SqliteStore;
-use crate::engine::sqlite::select::Select;
-use crate::engine::sqlite::snapshot::{
+use crate::engine::sqlite::queries::{
     entitlements_query, grants_query, principals_query, resources_query,
 };
+use crate::engine::sqlite::select::Select;
 use crate::engine::types::{EntitlementRef, ResourceRef, SyncId};
 use crate::engine::{EntitlementFilter, GrantFilter, ResourceFilter};
 

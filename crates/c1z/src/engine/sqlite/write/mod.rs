@@ -6,6 +6,7 @@
 
 mod assets;
 mod deletes;
+mod kinds;
 mod records;
 
 use std::io::Read;
