@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use buffa::MessageField;
 use c1z_proto::connector::v2;
+use c1z_proto::google::protobuf::Any;
 use shingle::vfs::{Fs, OsFs};
 use tempfile::TempDir;
 
@@ -16,6 +17,8 @@ use crate::engine::types::SyncType;
 use crate::engine::{GrantFilter, PageRequest, Scope};
 use crate::envelope::Existing;
 use crate::ops::build::PackOptions;
+use crate::record::annotation::EXPANDABLE_URL;
+use crate::record::message;
 use crate::{ErrorKind, OpenOptions};
 
 fn store() -> (SqliteStore, TempDir) {
@@ -126,6 +129,39 @@ fn writes_that_race_the_end_are_counted_or_refused() {
         let recorded = engine.get_sync(&sync).unwrap().stats.unwrap();
         let counted = engine.stats(Some(&sync), None).unwrap();
         assert_eq!((recorded.grants, counted.grants), (accepted, accepted));
+    }
+}
+
+/// No call clears the flag, so a file has to say that a grant was expanded.
+#[test]
+fn the_same_expansion_again_leaves_the_flag_of_a_file_alone() {
+    let (store, _folder) = store();
+    let engine = store.engine();
+    engine.start_new_sync(&SyncType::Full, "").unwrap();
+    let expandable = |id: &str| {
+        let mut grant = grant(1);
+        grant.annotations.push(Any {
+            type_url: EXPANDABLE_URL.to_owned(),
+            value: message::encode(&v2::GrantExpandable {
+                entitlement_ids: vec![id.to_owned()],
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        [grant]
+    };
+    engine.put_grants(&expandable("a")).unwrap();
+    let writer = store.contract().source().lock();
+    let clear = "UPDATE v1_grants SET needs_expansion = 0";
+    assert_eq!(writer.connection.execute(clear, []).unwrap(), 1);
+    drop(writer);
+    let pending = || {
+        let page = engine.list_pending_expansion(&Scope::Default, &PageRequest::default());
+        page.unwrap().rows.len()
+    };
+    for (id, expected) in [("a", 0), ("b", 1), ("b", 1)] {
+        engine.put_grants(&expandable(id)).unwrap();
+        assert_eq!(pending(), expected, "{id}");
     }
 }
 
