@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{ConvertArgs, ExportC1zArgs, ToPebbleArgs};
+use crate::commands::{
+    ConvertArgs, ExportC1zArgs, RollbackExpansionArgs, ToPebbleArgs, WhoArgs, WhyArgs,
+};
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
@@ -25,6 +27,10 @@ pub(crate) enum Command {
     Principals(PrincipalsArgs),
     /// Everything that one principal has access to
     Access(AccessArgs),
+    /// Those who hold an entitlement, directly or through others
+    Who(WhoArgs),
+    /// The ways by which a principal comes to hold an entitlement; exits with 1 if it does not
+    Why(WhyArgs),
     /// What changed between the two latest finished full syncs of the file
     Diff(DiffArgs),
     /// Icons and other files that the sync brought along
@@ -44,6 +50,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// One sync of a v1 file as a v3 file
     ToPebble(ToPebbleArgs),
+    /// A file with the expansion of one sync taken back
+    RollbackExpansion(RollbackExpansionArgs),
     /// The database inside the file, as it is
     #[command(hide = true)]
     DumpDb(ExportArgs),

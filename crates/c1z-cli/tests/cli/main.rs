@@ -14,6 +14,8 @@ mod frame;
 mod golden;
 mod hostile;
 mod jq;
+mod paths;
 mod people;
 mod pipes;
+mod rollback;
 mod support;

@@ -13,7 +13,9 @@ pub mod ndjson;
 mod observe;
 mod raw;
 pub mod repair;
+pub mod rollback;
 pub mod verify;
+pub mod why;
 
 pub use dump::{Dumped, dump};
 pub use observe::{NoObserver, Observer, Progress, Step};

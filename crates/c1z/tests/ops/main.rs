@@ -12,4 +12,6 @@ mod dump;
 mod faults;
 mod ndjson;
 mod ndjson_v1;
+mod rollback;
 mod support;
+mod why;
