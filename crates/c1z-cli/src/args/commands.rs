@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    ConvertArgs, ExportC1zArgs, RollbackExpansionArgs, ToPebbleArgs, WhoArgs, WhyArgs,
+    ConvertArgs, ExportC1zArgs, RollbackExpansionArgs, SnapshotArgs, ToPebbleArgs, WhoArgs, WhyArgs,
 };
 
 #[derive(Clone, Debug, Subcommand)]
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// One sync of a v1 file as a v3 file
     ToPebble(ToPebbleArgs),
+    /// A copy of all that the file holds, unfinished syncs too
+    Snapshot(SnapshotArgs),
     /// A file with the expansion of one sync taken back
     RollbackExpansion(RollbackExpansionArgs),
     /// The database inside the file, as it is

@@ -16,6 +16,7 @@ mod resource_types;
 mod resources;
 mod rollback_expansion;
 mod sessions;
+mod snapshot;
 mod stats;
 mod syncs;
 mod to_pebble;
@@ -26,6 +27,7 @@ mod why;
 pub(crate) use convert::ConvertArgs;
 pub(crate) use export::ExportC1zArgs;
 pub(crate) use rollback_expansion::RollbackExpansionArgs;
+pub(crate) use snapshot::SnapshotArgs;
 pub(crate) use to_pebble::ToPebbleArgs;
 pub(crate) use who::WhoArgs;
 pub(crate) use why::WhyArgs;
@@ -54,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::Convert(args) => convert::run(global, args),
         Command::ToPebble(args) => to_pebble::run(global, args),
         Command::RollbackExpansion(args) => rollback_expansion::run(global, args),
+        Command::Snapshot(args) => snapshot::run(global, args),
         Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
         Command::Verify(args) => return verify::run(global, args),

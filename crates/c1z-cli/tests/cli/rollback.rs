@@ -44,3 +44,19 @@ fn an_output_or_a_dry_run_has_to_be_named() {
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains("--out"), "{output:?}");
 }
+
+#[test]
+fn a_snapshot_is_the_same_file_under_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = golden("unfinished");
+    let out = folder.path().join("copy.c1z");
+    let out_text = out.to_str().unwrap();
+    let output = c1z(&file, &["snapshot", out_text]);
+    assert!(
+        output.status.success() && output.stdout.is_empty(),
+        "{output:?}"
+    );
+    let read = |path| testkit::golden::read_file(path).unwrap();
+    assert_eq!(read(&out), read(&file));
+    assert_eq!(c1z(&file, &["snapshot", out_text]).status.code(), Some(6));
+}

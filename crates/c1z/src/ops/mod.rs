@@ -7,6 +7,7 @@
 
 pub mod build;
 pub mod convert;
+pub mod copy;
 pub mod diff;
 mod dump;
 pub mod ndjson;

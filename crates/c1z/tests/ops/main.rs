@@ -7,6 +7,7 @@
 )]
 
 mod building;
+mod copy;
 mod diffing;
 mod dump;
 mod faults;

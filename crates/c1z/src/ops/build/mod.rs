@@ -45,6 +45,7 @@ mod workspace;
 pub use manifest::manifest_of;
 pub(crate) use options::sections;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
+pub(in crate::ops) use store::publish_checked;
 pub use store::publish_store;
 pub(crate) use sync::is_own;
 pub use sync::{BuiltSync, RunToWrite, SyncBuilder};
