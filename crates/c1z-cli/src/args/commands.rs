@@ -6,7 +6,8 @@ use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    ConvertArgs, ExportC1zArgs, RollbackExpansionArgs, SnapshotArgs, ToPebbleArgs, WhoArgs, WhyArgs,
+    ConvertArgs, ExportC1zArgs, OptimizeArgs, RollbackExpansionArgs, SnapshotArgs, ToPebbleArgs,
+    WhoArgs, WhyArgs,
 };
 
 #[derive(Clone, Debug, Subcommand)]
@@ -50,6 +51,11 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// One sync of a v1 file as a v3 file
     ToPebble(ToPebbleArgs),
+    /// Write the file anew in its place, without what nobody needs; it stays if it would not shrink
+    #[command(visible_alias = "compact")]
+    Optimize(OptimizeArgs),
+    /// Count the rows of finished syncs again, and record what was counted
+    RecalculateStats,
     /// A copy of all that the file holds, unfinished syncs too
     Snapshot(SnapshotArgs),
     /// A file with the expansion of one sync taken back

@@ -10,7 +10,9 @@ mod entitlements;
 mod export;
 mod grants;
 mod inspect;
+mod optimize;
 mod principals;
+mod recalculate_stats;
 mod repair;
 mod resource_types;
 mod resources;
@@ -26,6 +28,7 @@ mod why;
 
 pub(crate) use convert::ConvertArgs;
 pub(crate) use export::ExportC1zArgs;
+pub(crate) use optimize::OptimizeArgs;
 pub(crate) use rollback_expansion::RollbackExpansionArgs;
 pub(crate) use snapshot::SnapshotArgs;
 pub(crate) use to_pebble::ToPebbleArgs;
@@ -57,6 +60,8 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::ToPebble(args) => to_pebble::run(global, args),
         Command::RollbackExpansion(args) => rollback_expansion::run(global, args),
         Command::Snapshot(args) => snapshot::run(global, args),
+        Command::Optimize(args) => optimize::run(global, args),
+        Command::RecalculateStats => recalculate_stats::run(global),
         Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
         Command::Verify(args) => return verify::run(global, args),

@@ -14,6 +14,7 @@ mod frame;
 mod golden;
 mod hostile;
 mod jq;
+mod maintain;
 mod paths;
 mod people;
 mod pipes;

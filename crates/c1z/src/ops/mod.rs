@@ -10,6 +10,7 @@ pub mod convert;
 pub mod copy;
 pub mod diff;
 mod dump;
+pub mod maintain;
 pub mod ndjson;
 mod observe;
 mod raw;

@@ -11,6 +11,7 @@ mod copy;
 mod diffing;
 mod dump;
 mod faults;
+mod maintain;
 mod ndjson;
 mod ndjson_v1;
 mod rollback;

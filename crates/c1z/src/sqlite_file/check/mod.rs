@@ -104,6 +104,8 @@ pub struct CheckReport {
     pub rows: u64,
     /// Entries of all indexes that could be read.
     pub entries: u64,
+    /// Bytes of all rows, entries and separators of sound pages, with what points to them.
+    pub cell_bytes: u64,
     /// Bytes after the last page; the format ignores them.
     pub trailing_bytes: u64,
     /// Objects of which only the pages were checked, and why.
