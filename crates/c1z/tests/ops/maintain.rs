@@ -244,7 +244,7 @@ fn whatever_fails_the_old_one_stays_or_the_new_one_is_whole() {
                     aside += 1;
                     names
                         .iter()
-                        .find(|found| found.ends_with(".old"))
+                        .find(|found| found.contains(".old"))
                         .unwrap()
                         .clone()
                 };
