@@ -1,6 +1,11 @@
 //! Our zstd codec next to the one in C: each decodes what the other encodes, at every level.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
 
 use std::io::{Read as _, Write as _};
 

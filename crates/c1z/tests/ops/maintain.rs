@@ -221,7 +221,7 @@ fn whatever_fails_the_old_one_stays_or_the_new_one_is_whole() {
         ),
         ("db", |fs| {
             let rows = rows_of_case(&Case::named("basic"), "");
-            fragmented(fs, "db", &rows, 2);
+            fragmented(fs, "db", &rows, 5);
         }),
     ] {
         for pattern in ["fail any {}", "fail any {}..", "short write {}"] {
