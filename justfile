@@ -48,6 +48,10 @@ bench-v1 folder:
 bench-convert folder:
     bash .ci/bench-convert {{folder}}
 
+# Merges of random files next to a map: so many histories.
+merge-oracle histories="10000":
+    C1Z_HISTORIES={{histories}} cargo test --release -p c1z --test ops -- merge::random --nocapture
+
 # Damaged bytes for every decoder, so many seconds each; hours of it are fine.
 fuzz seconds="10" seed="":
     cargo run --release -p c1z --example fuzz -- {{seconds}} {{seed}}

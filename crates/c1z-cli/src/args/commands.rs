@@ -6,8 +6,8 @@ use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    ConvertArgs, ExportC1zArgs, OptimizeArgs, RollbackExpansionArgs, SnapshotArgs, ToPebbleArgs,
-    WhoArgs, WhyArgs,
+    ConvertArgs, ExportC1zArgs, MergeArgs, OptimizeArgs, RollbackExpansionArgs, SnapshotArgs,
+    ToPebbleArgs, WhoArgs, WhyArgs,
 };
 
 #[derive(Clone, Debug, Subcommand)]
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// One sync of a v1 file as a v3 file
     ToPebble(ToPebbleArgs),
+    /// One sync out of a base and newer syncs, each in a file of its own
+    Merge(MergeArgs),
     /// Write the file anew in its place, without what nobody needs; it stays if it would not shrink
     #[command(visible_alias = "compact")]
     Optimize(OptimizeArgs),

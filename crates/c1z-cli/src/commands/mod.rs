@@ -10,6 +10,7 @@ mod entitlements;
 mod export;
 mod grants;
 mod inspect;
+mod merge;
 mod optimize;
 mod principals;
 mod recalculate_stats;
@@ -28,6 +29,7 @@ mod why;
 
 pub(crate) use convert::ConvertArgs;
 pub(crate) use export::ExportC1zArgs;
+pub(crate) use merge::MergeArgs;
 pub(crate) use optimize::OptimizeArgs;
 pub(crate) use rollback_expansion::RollbackExpansionArgs;
 pub(crate) use snapshot::SnapshotArgs;
@@ -60,6 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::ToPebble(args) => to_pebble::run(global, args),
         Command::RollbackExpansion(args) => rollback_expansion::run(global, args),
         Command::Snapshot(args) => snapshot::run(global, args),
+        Command::Merge(args) => merge::run(global, args),
         Command::Optimize(args) => optimize::run(global, args),
         Command::RecalculateStats => recalculate_stats::run(global),
         Command::DumpDb(args) => dump_db::run(global, args),

@@ -15,6 +15,7 @@ mod golden;
 mod hostile;
 mod jq;
 mod maintain;
+mod merging;
 mod paths;
 mod people;
 mod pipes;

@@ -11,6 +11,7 @@ pub mod copy;
 pub mod diff;
 mod dump;
 pub mod maintain;
+pub mod merge;
 pub mod ndjson;
 mod observe;
 mod raw;

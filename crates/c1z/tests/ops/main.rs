@@ -12,6 +12,7 @@ mod diffing;
 mod dump;
 mod faults;
 mod maintain;
+mod merge;
 mod ndjson;
 mod ndjson_v1;
 mod rollback;

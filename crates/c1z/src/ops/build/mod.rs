@@ -35,6 +35,7 @@
 
 mod flow;
 mod manifest;
+mod newest;
 mod options;
 mod store;
 mod sync;
@@ -43,6 +44,7 @@ mod v3;
 mod workspace;
 
 pub use manifest::manifest_of;
+pub(in crate::ops) use newest::winners;
 pub(crate) use options::sections;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
 pub(in crate::ops) use store::publish_checked;

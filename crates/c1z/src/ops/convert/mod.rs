@@ -27,7 +27,7 @@ mod summary;
 mod to_ndjson;
 mod to_v1;
 mod to_v3;
-mod upgrade;
+pub(super) mod upgrade;
 
 use std::path::Path;
 
