@@ -6,8 +6,8 @@ use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    ConvertArgs, ExportC1zArgs, MergeArgs, OptimizeArgs, RollbackExpansionArgs, SnapshotArgs,
-    ToPebbleArgs, WhoArgs, WhyArgs,
+    ConvertArgs, DiffArgs, ExportC1zArgs, MergeArgs, OptimizeArgs, RollbackExpansionArgs,
+    SnapshotArgs, ToPebbleArgs, WhoArgs, WhyArgs,
 };
 
 #[derive(Clone, Debug, Subcommand)]
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Who(WhoArgs),
     /// The ways by which a principal comes to hold an entitlement; exits with 1 if it does not
     Why(WhyArgs),
-    /// What changed between the two latest finished full syncs of the file
+    /// What changed between two syncs: of two files, or the two latest finished full ones of one
     Diff(DiffArgs),
     /// Icons and other files that the sync brought along
     Assets {
@@ -203,13 +203,6 @@ pub(crate) struct AccessArgs {
     /// The principal's id
     #[arg(short = 'r', long, value_name = "ID")]
     pub(crate) resource: String,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct DiffArgs {
-    /// Exit with 1 if anything changed
-    #[arg(long)]
-    pub(crate) exit_code: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -28,6 +28,7 @@ mod who;
 mod why;
 
 pub(crate) use convert::ConvertArgs;
+pub(crate) use diff::DiffArgs;
 pub(crate) use export::ExportC1zArgs;
 pub(crate) use merge::MergeArgs;
 pub(crate) use optimize::OptimizeArgs;

@@ -9,6 +9,7 @@
 
 mod bytes;
 mod commands;
+mod diffing;
 mod failing;
 mod frame;
 mod golden;

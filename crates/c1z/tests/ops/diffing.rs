@@ -171,6 +171,7 @@ fn changes_are_those_of_sorted_maps() {
             let (base, applied) = (side(&base), side(&applied));
             let options = DiffOptions {
                 identity,
+                as_v3: false,
                 changes: &Change::ALL,
                 budget: MemoryBudget::default(),
             };
@@ -221,6 +222,7 @@ fn little_memory_takes_windows_and_changes_nothing() {
     };
     let with = |bytes| DiffOptions {
         identity: Identity::Structural,
+        as_v3: false,
         changes: &Change::ALL,
         budget: MemoryBudget::new(bytes),
     };
@@ -256,6 +258,7 @@ fn windows_scan_no_more_than_they_must() {
     let scanned = |bytes| {
         let options = DiffOptions {
             identity: Identity::Structural,
+            as_v3: false,
             changes: &[Change::Created],
             budget: MemoryBudget::new(bytes),
         };
@@ -280,6 +283,7 @@ fn what_stops_a_comparison_is_its_error() {
     };
     let options = DiffOptions {
         identity: Identity::Structural,
+        as_v3: false,
         changes: &Change::ALL,
         budget: MemoryBudget::new(95_999),
     };
