@@ -8,6 +8,7 @@ use shingle::vfs::{Clock, OsClock, OsEntropy};
 use crate::engine::ids::{Ksuids, SyncIds};
 use crate::engine::writer::ASSET_LEN_MAX;
 use crate::engine::{CancelFlag, Profile};
+use crate::observe::Telemetry;
 
 /// Options of a [`super::PebbleStore`]. The default suits users.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct PebbleOptions {
     /// Most bytes of keys and values that a store in memory holds, and of the buffers, sorts and merges of a store on disk;
     /// default 256 MiB. On disk at least 256 KiB.
     pub memory_bytes_max: u64,
+    /// What watches the store; default nothing ([`crate::observe`]).
+    pub telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Default for PebbleOptions {
@@ -47,6 +50,7 @@ impl Default for PebbleOptions {
             cancel: CancelFlag::new(),
             durability: Durability::default(),
             memory_bytes_max: crate::MemoryBudget::DEFAULT_BYTES,
+            telemetry: None,
         }
     }
 }
