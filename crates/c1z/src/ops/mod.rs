@@ -10,11 +10,11 @@ pub mod convert;
 pub mod diff;
 mod dump;
 pub mod ndjson;
-mod observe;
+pub(crate) mod observe;
 mod raw;
 pub mod repair;
 pub mod verify;
 
 pub use dump::{Dumped, dump};
-pub use observe::{NoObserver, Observer, Progress, Step};
+pub use observe::{NoObserver, Observer, Progress, SharedObserver, Step};
 pub use raw::{RecordKind, StoredRecord};

@@ -36,6 +36,7 @@
 mod flow;
 mod manifest;
 mod options;
+mod packing;
 mod store;
 mod sync;
 pub mod v1;

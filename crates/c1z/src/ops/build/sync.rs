@@ -247,6 +247,7 @@ impl SyncBuilder {
                 SameIdentity::KeepLast => pass(&mut scan, &mut flow, &mut meter)?,
                 SameIdentity::Fold => pass_folded(scan, &mut flow, &mut meter, merged)?,
             }
+            meter.end()?;
         }
         flow.finish()
     }

@@ -9,7 +9,7 @@ use super::source::{Source, SourceItem};
 use crate::Result;
 use crate::envelope::WriteOptions;
 use crate::ops::build::PackOptions;
-use crate::ops::observe::{Meter, Observer, Step};
+use crate::ops::observe::{Meter, Observer, SharedObserver, Step};
 
 /// A conversion.
 pub(super) struct Job<'a> {
@@ -30,6 +30,7 @@ impl Job<'_> {
             entropy: Arc::clone(&options.entropy),
             existing: options.existing,
             temporary: options.temporary.clone(),
+            observer: SharedObserver::new(Arc::clone(&options.observer)),
             write: WriteOptions {
                 encoding: options.encoding,
                 level: options.level,
@@ -64,11 +65,17 @@ impl<'a> RecordMeter<'a> {
         match &mut self.step {
             Some((current, meter)) if *current == step => meter.row(),
             _ => {
+                self.end()?;
                 let mut meter = Meter::start(self.observer, step, None)?;
                 meter.row()?;
                 self.step = Some((step, meter));
                 Ok(())
             }
         }
+    }
+
+    /// All items have passed.
+    pub(super) fn end(&self) -> Result<()> {
+        self.step.as_ref().map_or(Ok(()), |(_, meter)| meter.end())
     }
 }

@@ -114,7 +114,7 @@ where
             }
         }
         if !window.advance() {
-            return Ok(());
+            return Ok(meter.end()?);
         }
     }
 }
