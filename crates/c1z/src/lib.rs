@@ -11,6 +11,7 @@ mod error;
 mod hex;
 pub mod keyspace;
 pub mod ksuid;
+pub mod observe;
 pub mod ops;
 pub mod record;
 pub mod sqlite_file;

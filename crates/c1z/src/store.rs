@@ -18,6 +18,7 @@ use crate::engine::types::SyncId;
 use crate::engine::v1::V1Source;
 use crate::engine::{Profile, Reader};
 use crate::envelope::{self, EnvelopeFile, V1File, V3File};
+use crate::observe::{Figures, Observed, Telemetry, Watch};
 use crate::sqlite_file;
 use crate::unpack;
 use crate::v1_tables::Zone;
@@ -44,6 +45,8 @@ pub struct OpenOptions {
     /// Folder for the decoded database of a v1 file that does not fit `budget`: one file without a name, gone with the
     /// [`Store`]. Default: none, which means the folder of the v1 file. Nothing else is ever written.
     pub scratch: Option<PathBuf>,
+    /// What watches the store; default nothing ([`crate::observe`]).
+    pub telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Default for OpenOptions {
@@ -57,6 +60,7 @@ impl Default for OpenOptions {
             variables: envelope::Variables::from_lookup(|name| std::env::var(name).ok()),
             zone: Zone::local(),
             scratch: None,
+            telemetry: None,
         }
     }
 }
@@ -65,7 +69,8 @@ impl Default for OpenOptions {
 /// is decoded when it is opened: into memory, or into the scratch folder, which [`Store::warnings`] then says.
 pub struct Store {
     path: PathBuf,
-    contract: Contract,
+    contract: Arc<Contract>,
+    observed: Option<(Observed<Arc<Contract>>, Watch)>,
     inside: Inside,
     warnings: Vec<String>,
     _cache_share: Reservation,
@@ -75,7 +80,7 @@ pub struct Store {
 enum Inside {
     /// A Pebble database, in an envelope unless the path is a database directory.
     Pebble {
-        envelope: Option<Box<V3File>>,
+        envelope: Option<Arc<V3File>>,
         database: Database,
     },
     /// A SQLite database.
@@ -88,6 +93,16 @@ const BLOCK_CACHE_BYTES_MAX: u64 = 128 << 20;
 
 /// The most bytes that pages of a v1 database are kept in; an eighth of the budget, if that is less.
 const PAGE_CACHE_BYTES_MAX: u64 = 16 << 20;
+
+/// Watches the calls of a store and what `figures` says.
+fn observe(
+    telemetry: &Arc<Telemetry>,
+    contract: &Arc<Contract>,
+    figures: impl Fn() -> Figures + Send + Sync + 'static,
+) -> (Observed<Arc<Contract>>, Watch) {
+    let observed = Observed::new(Arc::clone(contract), telemetry);
+    (observed, telemetry.watch(figures))
+}
 
 fn read_options(cache_bytes: u64) -> ReadOptions {
     let cache = BlockCache::new(usize::try_from(cache_bytes).unwrap_or(usize::MAX));
@@ -166,6 +181,7 @@ impl Store {
         dir: &Path,
         options: &OpenOptions,
     ) -> Result<Self> {
+        let file: Option<Arc<V3File>> = file.map(Arc::from);
         let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
         let cache_share = options
             .budget
@@ -182,9 +198,26 @@ impl Store {
         let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
         let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
+        let contract = Arc::new(contract);
+        let observed = options.telemetry.as_ref().map(|telemetry| {
+            let (database, file) = (database.clone(), file.clone());
+            let budget = options.budget.clone();
+            let size = contract.source().size_on_disk().unwrap_or_default();
+            observe(telemetry, &contract, move || {
+                let mut figures = Figures::default();
+                figures.database(&database.counters(), &database.level_shapes());
+                if let Some(file) = &file {
+                    figures.envelope(&file.counters());
+                }
+                figures.budget(&budget);
+                figures.size = size;
+                figures
+            })
+        });
         Ok(Self {
             path: path.to_owned(),
             contract,
+            observed,
             inside: Inside::Pebble {
                 envelope: file,
                 database,
@@ -214,9 +247,27 @@ impl Store {
         let database = sqlite_file::Database::open_with(unpacked.file, read_options)?;
         let source = V1Source::open(&database, options.zone.clone(), file.file_len())?;
         let source: Box<dyn Source> = Box::new(source);
+        let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
+        let contract = Arc::new(contract);
+        let observed = options.telemetry.as_ref().map(|telemetry| {
+            let (database, envelope) = (database.clone(), file.counters());
+            let (budget, size) = (options.budget.clone(), file.file_len());
+            observe(telemetry, &contract, move || {
+                let mut figures = Figures::default();
+                let pages = database.counters();
+                figures.page_lookups = pages.asked;
+                figures.page_reads = pages.read;
+                // The envelope was decoded when the file was opened, and is not read again.
+                figures.envelope(&envelope);
+                figures.budget(&budget);
+                figures.size = size;
+                figures
+            })
+        });
         Ok(Self {
             path: path.to_owned(),
-            contract: Contract::new(source, options.profile, Arc::clone(&options.clock)),
+            contract,
+            observed,
             inside: Inside::Sqlite(database),
             warnings,
             _cache_share: cache_share,
@@ -225,7 +276,10 @@ impl Store {
 
     /// Reads of the file.
     pub fn reader(&self) -> &dyn Reader {
-        &self.contract
+        match &self.observed {
+            Some((observed, _)) => observed,
+            None => &*self.contract,
+        }
     }
 
     /// Pins reads that name no sync to this one, or unpins them.

@@ -13,7 +13,7 @@ mod dump;
 pub mod maintain;
 pub mod merge;
 pub mod ndjson;
-mod observe;
+pub(crate) mod observe;
 mod raw;
 pub mod repair;
 pub mod rollback;
@@ -21,5 +21,5 @@ pub mod verify;
 pub mod why;
 
 pub use dump::{Dumped, dump};
-pub use observe::{NoObserver, Observer, Progress, Step};
+pub use observe::{NoObserver, Observer, Progress, SharedObserver, Step};
 pub use raw::{RecordKind, StoredRecord};

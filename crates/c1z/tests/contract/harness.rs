@@ -11,9 +11,11 @@ use c1z::engine::types::{EntitlementRef, ResourceRef, SyncId, SyncType, Timestam
 use c1z::engine::{
     GrantFilter, Identity, PebbleOptions, PebbleStore, Profile, Scope, StorageEngine,
 };
+use c1z::observe::{Telemetry, TelemetryOptions};
 use c1z::{ErrorKind, Result};
 use c1z_proto::connector::v2;
 use c1z_proto::google::protobuf::Any;
+use metrics::NoopRecorder;
 use shingle::vfs::MemFs;
 use testkit::chance::SeededEntropy;
 use testkit::clock::ManualClock;
@@ -51,7 +53,8 @@ pub(crate) fn candidates() -> Vec<Box<dyn Candidate>> {
         model(Identity::Structural, false),
         model(Identity::External, false),
         model(Identity::Structural, true),
-        Box::new(PebbleCandidate),
+        Box::new(PebbleCandidate { watched: false }),
+        Box::new(PebbleCandidate { watched: true }),
         Box::new(DiskCandidate),
     ]
 }
@@ -97,12 +100,15 @@ impl Store for Model {
     }
 }
 
-/// The Pebble engine over a store in memory.
-struct PebbleCandidate;
+/// The Pebble engine over a store in memory, its calls timed and counted or not.
+struct PebbleCandidate {
+    watched: bool,
+}
 
 impl Candidate for PebbleCandidate {
     fn name(&self) -> String {
-        "pebble in memory".to_owned()
+        let watched = if self.watched { ", watched" } else { "" };
+        format!("pebble in memory{watched}")
     }
 
     fn identity(&self) -> Identity {
@@ -114,7 +120,11 @@ impl Candidate for PebbleCandidate {
     }
 
     fn open(&self, clock: Arc<ManualClock>, profile: Profile) -> Box<dyn Store> {
-        let store = PebbleStore::in_memory(pebble_options(clock, profile));
+        let telemetry = || Telemetry::new(TelemetryOptions::default(), &NoopRecorder);
+        let store = PebbleStore::in_memory(PebbleOptions {
+            telemetry: self.watched.then(telemetry),
+            ..pebble_options(clock, profile)
+        });
         Box::new(store.expect("an empty store"))
     }
 }

@@ -86,6 +86,22 @@ pub struct LevelShape {
     pub size: u64,
 }
 
+impl LevelShape {
+    /// The shape of every level of `version`, newest first.
+    pub fn of(version: &Version) -> Vec<Self> {
+        Level::all()
+            .map(|level| {
+                let tables = version.level(level);
+                Self {
+                    level,
+                    tables: tables.len(),
+                    size: tables.iter().fold(0, |sum, t| sum.saturating_add(t.size)),
+                }
+            })
+            .collect()
+    }
+}
+
 impl Database {
     /// Opens the database in `dir` for reading.
     ///
@@ -192,16 +208,7 @@ impl Database {
 
     /// The shape of every level, newest first.
     pub fn level_shapes(&self) -> Vec<LevelShape> {
-        Level::all()
-            .map(|level| {
-                let tables = self.inner.state.version.level(level);
-                LevelShape {
-                    level,
-                    tables: tables.len(),
-                    size: tables.iter().fold(0, |sum, t| sum.saturating_add(t.size)),
-                }
-            })
-            .collect()
+        LevelShape::of(&self.inner.state.version)
     }
 
     /// Every file of the directory, what it is, and whether the database needs it.

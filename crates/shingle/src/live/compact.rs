@@ -9,6 +9,7 @@ use super::derive::Derivation;
 use super::deriver::meet;
 use super::fold::Fold;
 use super::install::{closure, end_of, refused};
+use super::metrics::count;
 use crate::bulk::{Section, TempFile, bounds_of};
 use crate::cache::Cache;
 use crate::db::meta_of;
@@ -28,6 +29,7 @@ impl LiveDatabase {
     /// # Complexity
     /// Writers wait. O(rows within · log runs); memory is flushed first.
     pub fn compact_range(&self, bounds: &Bounds) -> Result<()> {
+        let _span = tracing::debug_span!("compact").entered();
         let inner = self.inner();
         let mut write = inner.write();
         inner.settle()?;
@@ -48,6 +50,7 @@ impl LiveDatabase {
         let mut core = inner.core();
         inner.install_folded(&mut core, &write, &range, folded, None)?;
         inner.publish(&core);
+        count(&inner.metrics.compactions, 1);
         Ok(())
     }
 
@@ -105,6 +108,7 @@ impl Inner {
         let Some(deriver) = self.deriver().filter(|_| wanted.contains(&true)) else {
             return Ok(());
         };
+        let _span = tracing::debug_span!("materialise").entered();
         self.settle()?;
         self.flush(&mut write)?;
         let view = self.view();
@@ -117,6 +121,7 @@ impl Inner {
         }
         let sections = derivation.finish()?;
         drop(view);
+        count(&self.metrics.folded_bytes, bytes_of(&sections));
         self.add_newest(&mut write, sections, Some(&wanted))
     }
 
@@ -181,6 +186,11 @@ impl Inner {
         meta_of(&table, FileNumber(0), SeqNo(0), CacheMode::Bypass)?
             .ok_or_else(|| refused("it holds nothing", path))
     }
+}
+
+fn bytes_of(sections: &[Section]) -> u64 {
+    let tables = sections.iter().flat_map(|section| &section.tables);
+    tables.map(|table| table.meta.size).sum()
 }
 
 /// Refuses tables that overlap.

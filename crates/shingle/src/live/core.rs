@@ -37,7 +37,7 @@ pub(super) struct Inner {
     pub(super) jobs: Jobs,
     pub(super) next_file: AtomicU64,
     pub(super) counters: Arc<ReadCounters>,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: Arc<Metrics>,
     /// Why nothing is written any more.
     pub(super) failure: Mutex<Option<String>>,
 }
@@ -119,6 +119,12 @@ impl Core {
                 table,
             });
         }
+    }
+
+    /// Bytes of all batches that are in memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let frozen = self.frozen.iter().map(|table| table.memory());
+        self.active_bytes() + frozen.sum::<usize>()
     }
 
     /// Bytes of the batches since the last freeze.

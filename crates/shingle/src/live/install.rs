@@ -2,6 +2,7 @@
 
 use super::core::{Core, Inner, WriteSide};
 use super::fold::Folded;
+use super::metrics::count;
 use crate::bulk::{Section, TempFile};
 use crate::iter::Bounds;
 use crate::key::SeqNo;
@@ -39,13 +40,16 @@ impl Inner {
     ) -> Result<()> {
         let removed = replaced_tables(&core.version, range, &folded);
         let added = self.name_tables(folded.sections)?;
+        let folded_bytes = added.iter().map(|table| table.size).sum();
         let edit = VersionEdit {
             min_unflushed_log,
             removed_tables: removed,
             added_tables: added.into_iter().map(|table| (Level::L6, table)).collect(),
             ..VersionEdit::default()
         };
-        self.apply(core, SeqNo(write.next_seq.0 - 1), edit)
+        self.apply(core, SeqNo(write.next_seq.0 - 1), edit)?;
+        count(&self.metrics.folded_bytes, folded_bytes);
+        Ok(())
     }
 
     /// Puts tables whose rows take the next sequence number above everything; does not publish.

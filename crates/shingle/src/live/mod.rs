@@ -266,6 +266,11 @@ impl LiveDatabase {
         self.inner.metrics.snapshot()
     }
 
+    /// Bytes of accepted writes that are in memory, on their way to tables or not.
+    pub fn memory_bytes(&self) -> u64 {
+        self.inner.core().memory_bytes() as u64
+    }
+
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.inner.dir

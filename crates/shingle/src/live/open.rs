@@ -217,8 +217,9 @@ fn begin(
     );
     let scratch = Scratch::new(Arc::clone(&fs), dir.clone());
     let settings = Settings::new(scratch, options.bulk())?;
+    let metrics = Arc::new(Metrics::default());
     let write = WriteSide {
-        log: Log::new(options.durability),
+        log: Log::new(options.durability, Arc::clone(&metrics)),
         next_seq: SeqNo(version.last_seq().0 + 1).max(SeqNo::FIRST),
         is_open_to_all: false,
     };
@@ -241,7 +242,7 @@ fn begin(
         jobs: Jobs::default(),
         next_file: AtomicU64::new(next_file + 1),
         counters: Arc::default(),
-        metrics: Metrics::default(),
+        metrics,
         failure: Mutex::new(None),
     };
     Ok(inner)

@@ -14,6 +14,7 @@ use std::sync::{Arc, MutexGuard};
 use super::core::{Inner, View, WriteSide};
 use super::expand;
 use super::fold::Fold;
+use super::metrics::count;
 use super::{LiveDatabase, LiveSnapshot, log, mark};
 use crate::batch::Batch;
 use crate::bulk::{Section, SectionWriter};
@@ -119,6 +120,7 @@ impl Seal<'_> {
     /// O(what is newer than the last level · log runs) and the rewriting of what it touches; with
     /// deferred families O(primary rows), and the sorting of what follows from them.
     pub fn finish(mut self, closing: Batch) -> Result<SealReport> {
+        let _span = tracing::debug_span!("seal").entered();
         let inner = self.inner;
         let state = self.state_with(closing)?;
         let fold = Fold {
@@ -156,6 +158,7 @@ impl Seal<'_> {
         core.deferred = vec![false; core.deferred.len()].into();
         inner.publish(&core);
         drop(core);
+        count(&inner.metrics.seals, 1);
         inner.or_poison(self.clean_up())?;
         Ok(self.report(tables_kept))
     }

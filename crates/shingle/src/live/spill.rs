@@ -50,6 +50,7 @@ impl Inner {
 
     /// Writes a freeze, makes it count, removes its logs, and merges runs if there are many.
     pub(super) fn write_frozen(&self, job: &Frozen) -> Result<()> {
+        let _span = tracing::debug_span!("spill").entered();
         let frozen = self.core().frozen.clone();
         let runs = self.write_runs(&MemTable::merge(&frozen))?;
         drop(frozen);

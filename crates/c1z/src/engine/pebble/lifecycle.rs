@@ -153,7 +153,7 @@ impl Lifecycle for Contract<Live> {
         let sealing = live.begin_seal();
         let at = handle.stamps.next(live.now());
         let ended = lifecycle::ended(run, at);
-        let mut seal = SyncSeal::new(ended, view.kv.as_ref(), &live.options);
+        let mut seal = SyncSeal::new(ended, view.kv.as_ref(), &live.options)?;
         live.kv.seal(&mut seal)?;
         live.publish(&mut handle, Ids::Kept);
         self.bindings().current = None;

@@ -24,6 +24,7 @@ use shingle::vfs::Fs;
 use super::kv::Kv;
 use crate::Result;
 use crate::keyspace::{Family, KeyRange};
+use crate::observe::Figures;
 
 /// A database that is written while it is read.
 pub(super) trait LiveKv: Send + Sync + fmt::Debug {
@@ -54,6 +55,11 @@ pub(super) trait LiveKv: Send + Sync + fmt::Debug {
     /// # Errors
     /// Whatever stops it; what was made is removed as far as possible.
     fn checkpoint(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase>;
+
+    /// What it counted so far.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
 
     /// The directory, if it has one.
     fn dir(&self) -> Option<&Path> {

@@ -8,6 +8,8 @@ use shingle::vfs::{Clock, OsClock, OsEntropy};
 use crate::engine::ids::{Ksuids, SyncIds};
 use crate::engine::writer::ASSET_LEN_MAX;
 use crate::engine::{CancelFlag, Profile};
+use crate::observe::Telemetry;
+use crate::ops::SharedObserver;
 
 /// Options of a [`super::PebbleStore`]. The default suits users.
 #[derive(Clone, Debug)]
@@ -33,6 +35,10 @@ pub struct PebbleOptions {
     /// Most bytes of keys and values that a store in memory holds, and of the buffers, sorts and merges of a store on disk;
     /// default 256 MiB. On disk at least 256 KiB.
     pub memory_bytes_max: u64,
+    /// Watches ends of syncs, [`crate::ops::Step::Seal`], row by row; its error leaves the sync open. Default nothing.
+    pub observer: SharedObserver,
+    /// What watches the store; default nothing ([`crate::observe`]).
+    pub telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Default for PebbleOptions {
@@ -47,6 +53,8 @@ impl Default for PebbleOptions {
             cancel: CancelFlag::new(),
             durability: Durability::default(),
             memory_bytes_max: crate::MemoryBudget::DEFAULT_BYTES,
+            observer: SharedObserver::default(),
+            telemetry: None,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::engine::contract::Contract;
 use crate::engine::types::SyncId;
 use crate::engine::{Identity, StorageEngine};
 use crate::keyspace::{Family, KeyRange, MetadataKey, prefix, stamp};
+use crate::observe::{Observed, Watch};
 use crate::{Error, ErrorKind, Result};
 
 /// A store of one sync in the layout of v3 files: records, indexes and digests are, key by key, what such a file holds.
@@ -42,7 +43,9 @@ use crate::{Error, ErrorKind, Result};
 /// # }
 /// ```
 pub struct PebbleStore {
-    contract: Contract<Live>,
+    /// Goes first: it ends what the watch holds of the database.
+    observed: Option<(Observed<Arc<Contract<Live>>>, Watch)>,
+    contract: Arc<Contract<Live>>,
     warnings: Vec<String>,
 }
 
@@ -119,15 +122,31 @@ impl PebbleStore {
         options: PebbleOptions,
         read_only: bool,
     ) -> Result<Self> {
+        Self::open_watched(kv, options, read_only, None)
+    }
+
+    /// Opens a store whose figures `watch` tells, if somebody watches it already.
+    fn open_watched(
+        kv: Arc<dyn LiveKv>,
+        options: PebbleOptions,
+        read_only: bool,
+        watch: Option<Watch>,
+    ) -> Result<Self> {
         if !read_only {
             stamp_if_empty(kv.as_ref())?;
         }
         let (profile, clock) = (options.profile, Arc::clone(&options.clock));
-        let live = Live::new(kv, options, read_only);
+        let telemetry = options.telemetry.clone();
+        let live = Live::new(Arc::clone(&kv), options, read_only);
         // A damaged run is said here, not by the first call.
         live.view().sync()?;
-        let contract = Contract::new(Box::new(live), profile, clock);
+        let contract = Arc::new(Contract::new(Box::new(live), profile, clock));
+        let observed = telemetry.map(|telemetry| {
+            let watch = watch.unwrap_or_else(|| telemetry.watch(move || kv.figures()));
+            (Observed::new(Arc::clone(&contract), &telemetry), watch)
+        });
         Ok(Self {
+            observed,
             contract,
             warnings: Vec::new(),
         })
@@ -140,7 +159,9 @@ impl PebbleStore {
     /// Those of opening.
     pub fn reopen(self, read_only: bool) -> Result<Self> {
         let live = self.contract.source();
-        Self::open(Arc::clone(&live.kv), live.options.clone(), read_only)
+        let (kv, options) = (Arc::clone(&live.kv), live.options.clone());
+        let watch = self.observed.map(|(_, watch)| watch);
+        Self::open_watched(kv, options, read_only, watch)
     }
 
     /// What a user should know about the rows that the store began with.
@@ -154,7 +175,10 @@ impl PebbleStore {
 
     /// The engine.
     pub fn engine(&self) -> &dyn StorageEngine {
-        &self.contract
+        match &self.observed {
+            Some((observed, _)) => observed,
+            None => &*self.contract,
+        }
     }
 
     /// Calls `each` with every row of a snapshot, in the order of keys: what a file of this sync would hold, indexes included,

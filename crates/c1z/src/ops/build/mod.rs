@@ -37,6 +37,7 @@ mod flow;
 mod manifest;
 mod newest;
 mod options;
+mod packing;
 mod store;
 mod sync;
 pub mod v1;

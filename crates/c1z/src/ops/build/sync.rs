@@ -131,10 +131,6 @@ impl SyncBuilder {
         self
     }
 
-    pub(super) fn observer(&self) -> Arc<dyn Observer> {
-        Arc::clone(&self.observer)
-    }
-
     /// Puts a record under the key that it has.
     ///
     /// # Errors
@@ -249,6 +245,7 @@ impl SyncBuilder {
                 SameIdentity::Fold => pass_folded(scan, &mut flow, &mut meter, merged)?,
                 SameIdentity::Newest => pass_newest(scan, &mut flow, &mut meter)?,
             }
+            meter.end()?;
         }
         flow.finish()
     }

@@ -49,11 +49,17 @@ impl<'a> RecordMeter<'a> {
         match &mut self.step {
             Some((current, meter)) if *current == step => meter.row(),
             _ => {
+                self.end()?;
                 let mut meter = Meter::start(self.observer, step, None)?;
                 meter.row()?;
                 self.step = Some((step, meter));
                 Ok(())
             }
         }
+    }
+
+    /// All items have passed.
+    pub(super) fn end(&self) -> Result<()> {
+        self.step.as_ref().map_or(Ok(()), |(_, meter)| meter.end())
     }
 }

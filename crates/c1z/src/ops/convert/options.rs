@@ -13,6 +13,7 @@ use crate::envelope::{
     Existing, LEVEL_DEFAULT, LimitOptions, PayloadEncoding, Variables, WriteOptions,
 };
 use crate::ops::build::PackOptions;
+use crate::ops::observe::SharedObserver;
 use crate::ops::{NoObserver, Observer};
 use crate::v1_tables::Zone;
 
@@ -90,6 +91,7 @@ impl ConvertOptions {
             entropy: Arc::clone(&self.entropy),
             existing: self.existing,
             temporary: self.temporary.clone(),
+            observer: SharedObserver::new(Arc::clone(&self.observer)),
             write: WriteOptions {
                 encoding: self.encoding,
                 level: self.level,

@@ -135,7 +135,7 @@ where
             }
         }
         if !window.advance() {
-            return Ok(());
+            return Ok(meter.end()?);
         }
     }
 }

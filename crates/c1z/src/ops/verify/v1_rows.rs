@@ -181,6 +181,7 @@ impl Checker<'_> {
                 *self.counts.entry(sync).or_default() += 1;
             }
         }
+        self.meter.end(count)?;
         self.report.checked.records += count;
         Ok(())
     }

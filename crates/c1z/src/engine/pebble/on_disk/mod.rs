@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use shingle::batch::Batch;
 use shingle::bulk::{BuiltDatabase, Scratch, SortOptions, Sorted, Sorter};
-use shingle::db::ScanOptions;
+use shingle::db::{LevelShape, ScanOptions};
 use shingle::live::{LiveDatabase, LiveOptions, Seal};
 use shingle::vfs::Fs;
 
@@ -24,6 +24,7 @@ use super::live_kv::{LiveKv, SealPass};
 use super::options::PebbleOptions;
 use super::store::has_rows;
 use crate::keyspace::{Family, MetadataKey, prefix, stamp};
+use crate::observe::Figures;
 use crate::ops::build::sections;
 use crate::{Error, ErrorKind, Result};
 
@@ -178,6 +179,17 @@ impl LiveKv for DiskKv {
 
     fn checkpoint(&self, _: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase> {
         Ok(self.0.database.checkpoint_exchange(dir)?)
+    }
+
+    fn figures(&self) -> Figures {
+        let database = &self.0.database;
+        let version = database.version();
+        let mut figures = Figures::default();
+        figures.database(&database.counters(), &LevelShape::of(&version));
+        figures.live(&database.metrics());
+        figures.memtable_bytes = database.memory_bytes();
+        figures.size = version.size() + figures.log_size;
+        figures
     }
 
     fn dir(&self) -> Option<&Path> {
