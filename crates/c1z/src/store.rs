@@ -8,7 +8,6 @@ use shingle::db::{Database, ReadOptions};
 use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
-use crate::Result;
 use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
 use crate::engine::pebble::PebbleSource;
@@ -21,6 +20,7 @@ use crate::envelope::{self, EnvelopeFile, V1File, V3File};
 use crate::sqlite_file;
 use crate::unpack;
 use crate::v1_tables::Zone;
+use crate::{Error, Result};
 
 /// How a file is opened for reading. The default suits users: our own decisions, 256 MiB of memory, limits from the
 /// environment variables that the Go implementation reads (`c1z-envelope` §4.2).
@@ -89,16 +89,87 @@ const BLOCK_CACHE_BYTES_MAX: u64 = 128 << 20;
 /// The most bytes that pages of a v1 database are kept in; an eighth of the budget, if that is less.
 const PAGE_CACHE_BYTES_MAX: u64 = 16 << 20;
 
-fn read_options(cache_bytes: u64) -> ReadOptions {
+/// What lies at a path.
+enum Found {
+    Pebble(PebbleFile),
+    V1(Box<V1File>),
+}
+
+/// A Pebble database, in a v3 file or as a directory.
+pub(crate) struct PebbleFile {
+    pub(crate) database: Database,
+    envelope: Option<Box<V3File>>,
+    cache_share: Reservation,
+}
+
+impl Found {
+    fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        if options.fs.metadata(path).is_ok_and(|found| found.is_dir) {
+            let file = PebbleFile::in_dir(path, options)?;
+            return Ok(Self::Pebble(file));
+        }
+        let envelope_options = envelope::OpenOptions {
+            limits: options.limits,
+            variables: options.variables.clone(),
+            payload: envelope::PayloadOptions::new(options.budget.clone()),
+        };
+        match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
+            EnvelopeFile::V3(file) => PebbleFile::in_envelope(file, options).map(Self::Pebble),
+            EnvelopeFile::V1(file) => Ok(Self::V1(Box::new(file))),
+        }
+    }
+}
+
+impl PebbleFile {
+    /// The database at `path`.
+    ///
+    /// # Errors
+    /// As [`open_with`]; `InvalidArgument` for a v1 file.
+    pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        match Found::open(path, options)? {
+            Found::Pebble(file) => Ok(file),
+            Found::V1(_) => Err(Error::invalid(
+                "the file is a v1 file, which holds a SQLite database",
+            )
+            .with_hint("convert it to v3 first")),
+        }
+    }
+
+    fn in_dir(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let (cache_share, read_options) = read_options(options)?;
+        Ok(Self {
+            database: Database::open_shared(&options.fs, path, &read_options)?,
+            envelope: None,
+            cache_share,
+        })
+    }
+
+    fn in_envelope(file: Box<V3File>, options: &OpenOptions) -> Result<Self> {
+        let payload = file.payload()?;
+        let (cache_share, read_options) = read_options(options)?;
+        Ok(Self {
+            database: Database::open_sealed(payload, "", read_options)?,
+            envelope: Some(file),
+            cache_share,
+        })
+    }
+}
+
+fn read_options(options: &OpenOptions) -> Result<(Reservation, ReadOptions)> {
+    let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
+    let share = options
+        .budget
+        .reserve(cache_bytes, "cache of decoded blocks")?;
     let cache = BlockCache::new(usize::try_from(cache_bytes).unwrap_or(usize::MAX));
     let table = TableOptions {
         cache: Arc::new(cache),
         ..TableOptions::default()
     };
-    ReadOptions {
+    let read_options = ReadOptions {
         table,
         ..ReadOptions::default()
-    }
+    };
+    Ok((share, read_options))
 }
 
 impl fmt::Debug for Store {
@@ -141,37 +212,15 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store>
 
 impl Store {
     fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
-        if options.fs.metadata(path).is_ok_and(|found| found.is_dir) {
-            let fs = Arc::clone(&options.fs);
-            return Self::open_database(path, None, fs, path, options);
+        match Found::open(path, options)? {
+            Found::Pebble(file) => Self::of_database(path, file, options),
+            Found::V1(file) => Self::open_v1(path, &file, options),
         }
-        let envelope_options = envelope::OpenOptions {
-            limits: options.limits,
-            variables: options.variables.clone(),
-            payload: envelope::PayloadOptions::new(options.budget.clone()),
-        };
-        let file = match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
-            EnvelopeFile::V3(file) => file,
-            EnvelopeFile::V1(file) => return Self::open_v1(path, &file, options),
-        };
-        let payload = file.payload()?;
-        Self::open_database(path, Some(file), payload, Path::new(""), options)
     }
 
-    /// Opens the database in `dir` of `fs`, which is what lies at `path`.
-    fn open_database(
-        path: &Path,
-        file: Option<Box<V3File>>,
-        fs: Arc<dyn Fs>,
-        dir: &Path,
-        options: &OpenOptions,
-    ) -> Result<Self> {
-        let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
-        let cache_share = options
-            .budget
-            .reserve(cache_bytes, "cache of decoded blocks")?;
-        let database = Database::open_sealed(fs, dir, read_options(cache_bytes))?;
+    fn of_database(path: &Path, file: PebbleFile, options: &OpenOptions) -> Result<Self> {
         let (format, payload_encoding) = file
+            .envelope
             .as_ref()
             .map_or(("", ""), |file| ("v3", file.encoding().as_str()));
         let metadata = Metadata {
@@ -179,18 +228,19 @@ impl Store {
             format,
             payload_encoding,
         };
-        let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
+        let (source, warnings) =
+            PebbleSource::open(file.database.clone(), metadata, &options.budget)?;
         let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         Ok(Self {
             path: path.to_owned(),
             contract,
             inside: Inside::Pebble {
-                envelope: file,
-                database,
+                envelope: file.envelope,
+                database: file.database,
             },
             warnings,
-            _cache_share: cache_share,
+            _cache_share: file.cache_share,
         })
     }
 

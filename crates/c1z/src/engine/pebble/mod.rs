@@ -22,6 +22,7 @@ mod memory;
 mod on_disk;
 mod options;
 mod plan;
+mod rekey;
 mod rows;
 mod seal;
 mod sessions;

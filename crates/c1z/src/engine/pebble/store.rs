@@ -1,7 +1,7 @@
 //! A v3 sync that is written: the engine over a database, behind a handle.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shingle::batch::Batch;
@@ -19,6 +19,7 @@ use crate::engine::contract::Contract;
 use crate::engine::types::SyncId;
 use crate::engine::{Identity, StorageEngine};
 use crate::keyspace::{Family, KeyRange, MetadataKey, prefix, stamp};
+use crate::store::{OpenOptions, PebbleFile};
 use crate::{Error, ErrorKind, Result};
 
 /// A store of one sync in the layout of v3 files: records, indexes and digests are, key by key, what such a file holds.
@@ -112,6 +113,36 @@ impl PebbleStore {
     ) -> Result<Self> {
         let kv = DiskKv::open(fs, dir, &options)?;
         Self::open(Arc::new(kv), options, false)
+    }
+
+    /// A new store in the directory `dir` with the rows of the v3 file at `path`, or of the directory of a database, whoever
+    /// wrote it and in whatever state it was left: an unfinished sync can be resumed, a finished one edited. The
+    /// input is not written to. Indexes are derived from the records, whatever index rows there are; half-built digests
+    /// are left out; rows in the layout of July 2026 are re-keyed. See [`PebbleStore::warnings`].
+    ///
+    /// Both are on the file system of `open`. A crash leaves in `dir` either all rows or none; then the call may be made
+    /// again.
+    ///
+    /// # Errors
+    /// `NotFound`; `AlreadyExists` for a directory that holds a store; `InvalidArgument` for a v1 file; `FormatOlder` and
+    /// `FormatNewer` for layouts that are not read; `DataLoss` for damage and for rows that contradict the layout; those
+    /// of [`PebbleStore::create_in`].
+    ///
+    /// # Complexity
+    /// O(rows), each read and written once, in the memory of `open` and `options`; an older layout is sorted.
+    pub fn resume_file(
+        path: impl AsRef<Path>,
+        open: &OpenOptions,
+        dir: impl Into<PathBuf>,
+        options: PebbleOptions,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        let source = PebbleFile::open(path, open).map_err(|error| error.in_file(path))?;
+        let kv = DiskKv::create(Arc::clone(&open.fs), dir, &options)?;
+        let taken = kv.take_over(&source.database);
+        let warnings = taken.map_err(|error| error.in_file(path))?;
+        let store = Self::open(Arc::new(kv), options, false)?;
+        Ok(Self { warnings, ..store })
     }
 
     pub(super) fn open(
@@ -259,14 +290,14 @@ fn current_rows(raw: &Arc<dyn Kv>, bytes_max: u64, warnings: &mut Vec<String>) -
     Ok(batch)
 }
 
-fn everything() -> KeyRange {
+pub(super) fn everything() -> KeyRange {
     KeyRange {
         lower: Vec::new(),
         upper: None,
     }
 }
 
-fn is_pending_marker(key: &[u8]) -> bool {
+pub(super) fn is_pending_marker(key: &[u8]) -> bool {
     [
         MetadataKey::GrantIndexPending,
         MetadataKey::DigestBuildPending,

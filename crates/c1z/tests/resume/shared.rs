@@ -1,0 +1,1 @@
+//! A directory that is written, or was left behind, read by others.
