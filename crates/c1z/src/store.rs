@@ -10,7 +10,7 @@ use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
 use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
-use crate::engine::pebble::PebbleSource;
+use crate::engine::pebble::{Kv, PebbleSource, unsealed};
 use crate::engine::reader::Metadata;
 use crate::engine::source::Source;
 use crate::engine::types::SyncId;
@@ -42,7 +42,8 @@ pub struct OpenOptions {
     /// instants (D11); a file from a host in another zone needs that one.
     pub zone: Zone,
     /// Folder for the decoded database of a v1 file that does not fit `budget`: one file without a name, gone with the
-    /// [`Store`]. Default: none, which means the folder of the v1 file. Nothing else is ever written.
+    /// [`Store`]. Default: none, which means the folder of the v1 file. For a directory that is not sealed: folder for
+    /// sorting its indexes; default none, and what exceeds a quarter of `budget` is refused. Nothing else is ever written.
     pub scratch: Option<PathBuf>,
 }
 
@@ -135,6 +136,16 @@ impl PebbleFile {
         }
     }
 
+    /// Its rows, those of indexes included.
+    fn rows(&self, options: &OpenOptions) -> Result<Arc<dyn Kv>> {
+        let database = self.database.clone();
+        if database.is_unsealed() {
+            let scratch = options.scratch.as_deref();
+            return unsealed::rows(database, &options.fs, scratch, &options.budget);
+        }
+        Ok(Arc::new(database))
+    }
+
     fn in_dir(path: &Path, options: &OpenOptions) -> Result<Self> {
         let (cache_share, read_options) = read_options(options)?;
         Ok(Self {
@@ -154,6 +165,10 @@ impl PebbleFile {
         })
     }
 }
+
+/// What a user should know about a directory that is not sealed.
+const UNSEALED: &str = "the directory is being written, or its writer stopped: this is what a recovery would find when \
+                        it was opened";
 
 fn read_options(options: &OpenOptions) -> Result<(Reservation, ReadOptions)> {
     let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
@@ -196,7 +211,9 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store> {
     open_with(path, &OpenOptions::default())
 }
 
-/// Opens a file, or the directory of a database that a v3 file would hold, for reading.
+/// Opens a file, or the directory of a database that a v3 file would hold, for reading. A directory that a
+/// [`crate::engine::PebbleStore`] writes, here or elsewhere, or that a crash left, is shown as a recovery would find it at this
+/// moment, which [`Store::warnings`] says; nothing in it is changed.
 ///
 /// # Errors
 /// `NotFound` for a missing or empty file, `InvalidArgument` for a file of another kind, `DataLoss` for a damaged one,
@@ -228,8 +245,11 @@ impl Store {
             format,
             payload_encoding,
         };
-        let (source, warnings) =
-            PebbleSource::open(file.database.clone(), metadata, &options.budget)?;
+        let kv = file.rows(options)?;
+        let (source, mut warnings) = PebbleSource::open(&kv, metadata, &options.budget)?;
+        if file.database.is_unsealed() {
+            warnings.push(UNSEALED.to_owned());
+        }
         let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         Ok(Self {

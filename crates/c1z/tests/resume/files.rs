@@ -69,7 +69,10 @@ fn count(rows: &Rows, family: Family) -> usize {
 fn files_are_taken_over_resumed_and_finished_as_in_memory() {
     let (mut taken, mut finished, mut refused) = (0, Vec::new(), 0);
     for file in packed_files().unwrap() {
-        if file.format == Format::V1 || file.case.name == "corrupt" {
+        // The encodings differ in the envelope alone: all three of what is not finished, one of the others.
+        let is_unfinished = file.case.name.contains("unfinished");
+        let is_other_encoding = file.file.starts_with("v3.tar") && !is_unfinished;
+        if file.format == Format::V1 || file.case.name == "corrupt" || is_other_encoding {
             continue;
         }
         let label = file.label();
@@ -127,7 +130,7 @@ fn files_are_taken_over_resumed_and_finished_as_in_memory() {
         taken += 1;
     }
     println!("{taken} files taken over, {refused} refused; resumed and finished: {finished:?}");
-    assert!(taken > 60 && refused > 0, "{taken} {refused}");
+    assert!(taken > 40 && refused > 0, "{taken} {refused}");
     for case in [
         "unfinished/v3.tar.c1z",
         "deferred-index-unfinished/v3.indexed_zstd.c1z",

@@ -10,6 +10,7 @@
 mod faults;
 mod files;
 mod shared;
+mod space;
 
 use std::path::Path;
 use std::sync::Arc;

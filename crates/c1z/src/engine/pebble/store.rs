@@ -156,7 +156,7 @@ impl PebbleStore {
         let (profile, clock) = (options.profile, Arc::clone(&options.clock));
         let live = Live::new(kv, options, read_only);
         // A damaged run is said here, not by the first call.
-        live.view().sync()?;
+        live.view()?.sync()?;
         let contract = Contract::new(Box::new(live), profile, clock);
         Ok(Self {
             contract,
@@ -172,6 +172,16 @@ impl PebbleStore {
     pub fn reopen(self, read_only: bool) -> Result<Self> {
         let live = self.contract.source();
         Self::open(Arc::clone(&live.kv), live.options.clone(), read_only)
+    }
+
+    /// Ends the use of the store: makes everything durable, once the write that is running is done, and refuses all later
+    /// calls (`Closed`). Streams that are open go on. A second call does nothing. The directory is free for others when the
+    /// store is dropped.
+    ///
+    /// # Errors
+    /// `Io`, `Poisoned`; the store stays open then.
+    pub fn close(&self) -> Result<()> {
+        self.live().close()
     }
 
     /// What a user should know about the rows that the store began with.
@@ -194,7 +204,7 @@ impl PebbleStore {
     /// # Errors
     /// The first of `each`.
     pub fn for_each_row(&self, each: &mut EachRow<'_>) -> Result<()> {
-        let mut scan = self.contract.source().view().kv.scan(&everything())?;
+        let mut scan = self.contract.source().view()?.kv.scan(&everything())?;
         while let Some((key, value)) = scan.next()? {
             each(key, value)?;
         }
@@ -206,7 +216,7 @@ impl PebbleStore {
     /// # Errors
     /// `NotFound` for an unknown sync.
     pub fn entitlement_graph(&self, sync: &SyncId) -> Result<Option<Vec<u8>>> {
-        let view = self.contract.source().view();
+        let view = self.contract.source().view()?;
         view.require(sync)?;
         let found = view.kv.get(&MetadataKey::EntitlementGraph.to_vec())?;
         Ok(found.map(|value| value.to_vec()))
@@ -220,8 +230,8 @@ impl PebbleStore {
     pub fn set_entitlement_graph(&self, sync: &SyncId, graph: Option<&[u8]>) -> Result<()> {
         let live = self.contract.source();
         live.writable()?;
-        let mut handle = live.lock();
-        let view = live.view();
+        let mut handle = live.lock()?;
+        let view = live.view()?;
         view.require(sync)?;
         let key = MetadataKey::EntitlementGraph.to_vec();
         let mut batch = Batch::new();

@@ -4,7 +4,7 @@
 //! nothing while records are written. Whoever reads it before the seal pays for it: its rows are derived from all
 //! records, once, and from then on each write keeps it true.
 
-mod deriver;
+pub(super) mod deriver;
 mod snapshot;
 mod take_over;
 
@@ -15,14 +15,14 @@ use std::sync::Arc;
 use shingle::batch::Batch;
 use shingle::bulk::{BuiltDatabase, Scratch, SortOptions, Sorted, Sorter};
 use shingle::db::ScanOptions;
+use shingle::iter::Bounds;
 use shingle::live::{LiveDatabase, LiveOptions, Seal};
 use shingle::vfs::Fs;
 
 use self::deriver::IndexDeriver;
-use self::snapshot::DiskSnapshot;
 use super::kv::{Kv, bounds_of};
 use super::leftovers::delete_range;
-use super::live_kv::{LiveKv, SealPass};
+use super::live_kv::{LargeRow, LiveKv, SealPass};
 use super::options::PebbleOptions;
 use super::store::has_rows;
 use crate::keyspace::{Family, MetadataKey, prefix, stamp};
@@ -174,7 +174,7 @@ impl fmt::Debug for DiskKv {
 
 impl LiveKv for DiskKv {
     fn snapshot(&self) -> Arc<dyn Kv> {
-        Arc::new(DiskSnapshot::new(&self.0))
+        Arc::new(snapshot::snapshot(&self.0))
     }
 
     fn write(&self, batch: Batch) -> Result<()> {
@@ -184,6 +184,21 @@ impl LiveKv for DiskKv {
 
     fn barrier(&self) -> Result<()> {
         Ok(self.0.database.barrier()?)
+    }
+
+    fn scratch(&self) -> Option<Scratch> {
+        Some(self.0.scratch.clone())
+    }
+
+    fn write_large(&self, batch: Batch, row: LargeRow<'_>) -> Result<()> {
+        let database = &self.0.database;
+        let mut section = database.section();
+        section.add_streamed(row.key, row.len, row.value)?;
+        Ok(database.join(vec![section.finish()?], batch)?)
+    }
+
+    fn reclaim(&self) -> Result<()> {
+        Ok(self.0.database.compact_range(&Bounds::all())?)
     }
 
     fn seal(&self, pass: &mut dyn SealPass) -> Result<()> {
