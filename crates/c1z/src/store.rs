@@ -8,10 +8,9 @@ use shingle::db::{Database, ReadOptions};
 use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
-use crate::Result;
 use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
-use crate::engine::pebble::PebbleSource;
+use crate::engine::pebble::{Kv, PebbleSource, unsealed};
 use crate::engine::reader::Metadata;
 use crate::engine::source::Source;
 use crate::engine::types::SyncId;
@@ -22,6 +21,7 @@ use crate::observe::{Figures, Observed, Telemetry, Watch};
 use crate::sqlite_file;
 use crate::unpack;
 use crate::v1_tables::Zone;
+use crate::{Error, Result};
 
 /// How a file is opened for reading. The default suits users: our own decisions, 256 MiB of memory, limits from the
 /// environment variables that the Go implementation reads (`c1z-envelope` §4.2).
@@ -43,7 +43,8 @@ pub struct OpenOptions {
     /// instants (D11); a file from a host in another zone needs that one.
     pub zone: Zone,
     /// Folder for the decoded database of a v1 file that does not fit `budget`: one file without a name, gone with the
-    /// [`Store`]. Default: none, which means the folder of the v1 file. Nothing else is ever written.
+    /// [`Store`]. Default: none, which means the folder of the v1 file. For a directory that is not sealed: folder for
+    /// sorting its indexes; default none, and what exceeds a quarter of `budget` is refused. Nothing else is ever written.
     pub scratch: Option<PathBuf>,
     /// What watches the store; default nothing ([`crate::observe`]).
     pub telemetry: Option<Arc<Telemetry>>,
@@ -104,16 +105,101 @@ fn observe(
     (observed, telemetry.watch(figures))
 }
 
-fn read_options(cache_bytes: u64) -> ReadOptions {
+/// What lies at a path.
+enum Found {
+    Pebble(PebbleFile),
+    V1(Box<V1File>),
+}
+
+/// A Pebble database, in a v3 file or as a directory.
+pub(crate) struct PebbleFile {
+    pub(crate) database: Database,
+    envelope: Option<Arc<V3File>>,
+    cache_share: Reservation,
+}
+
+impl Found {
+    fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        if options.fs.metadata(path).is_ok_and(|found| found.is_dir) {
+            let file = PebbleFile::in_dir(path, options)?;
+            return Ok(Self::Pebble(file));
+        }
+        let envelope_options = envelope::OpenOptions {
+            limits: options.limits,
+            variables: options.variables.clone(),
+            payload: envelope::PayloadOptions::new(options.budget.clone()),
+        };
+        match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
+            EnvelopeFile::V3(file) => PebbleFile::in_envelope(file, options).map(Self::Pebble),
+            EnvelopeFile::V1(file) => Ok(Self::V1(Box::new(file))),
+        }
+    }
+}
+
+impl PebbleFile {
+    /// The database at `path`.
+    ///
+    /// # Errors
+    /// As [`open_with`]; `InvalidArgument` for a v1 file.
+    pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        match Found::open(path, options)? {
+            Found::Pebble(file) => Ok(file),
+            Found::V1(_) => Err(Error::invalid(
+                "the file is a v1 file, which holds a SQLite database",
+            )
+            .with_hint("convert it to v3 first")),
+        }
+    }
+
+    /// Its rows, those of indexes included.
+    fn rows(&self, options: &OpenOptions) -> Result<Arc<dyn Kv>> {
+        let database = self.database.clone();
+        if database.is_unsealed() {
+            let scratch = options.scratch.as_deref();
+            return unsealed::rows(database, &options.fs, scratch, &options.budget);
+        }
+        Ok(Arc::new(database))
+    }
+
+    fn in_dir(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let (cache_share, read_options) = read_options(options)?;
+        Ok(Self {
+            database: Database::open_shared(&options.fs, path, &read_options)?,
+            envelope: None,
+            cache_share,
+        })
+    }
+
+    fn in_envelope(file: Box<V3File>, options: &OpenOptions) -> Result<Self> {
+        let payload = file.payload()?;
+        let (cache_share, read_options) = read_options(options)?;
+        Ok(Self {
+            database: Database::open_sealed(payload, "", read_options)?,
+            envelope: Some(Arc::from(file)),
+            cache_share,
+        })
+    }
+}
+
+/// What a user should know about a directory that is not sealed.
+const UNSEALED: &str = "the directory is being written, or its writer stopped: this is what a recovery would find when \
+                        it was opened";
+
+fn read_options(options: &OpenOptions) -> Result<(Reservation, ReadOptions)> {
+    let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
+    let share = options
+        .budget
+        .reserve(cache_bytes, "cache of decoded blocks")?;
     let cache = BlockCache::new(usize::try_from(cache_bytes).unwrap_or(usize::MAX));
     let table = TableOptions {
         cache: Arc::new(cache),
         ..TableOptions::default()
     };
-    ReadOptions {
+    let read_options = ReadOptions {
         table,
         ..ReadOptions::default()
-    }
+    };
+    Ok((share, read_options))
 }
 
 impl fmt::Debug for Store {
@@ -140,7 +226,9 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store> {
     open_with(path, &OpenOptions::default())
 }
 
-/// Opens a file, or the directory of a database that a v3 file would hold, for reading.
+/// Opens a file, or the directory of a database that a v3 file would hold, for reading. A directory that a
+/// [`crate::engine::PebbleStore`] writes, here or elsewhere, or that a crash left, is shown as a recovery would find it at this
+/// moment, which [`Store::warnings`] says; nothing in it is changed.
 ///
 /// # Errors
 /// `NotFound` for a missing or empty file, `InvalidArgument` for a file of another kind, `DataLoss` for a damaged one,
@@ -156,38 +244,15 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store>
 
 impl Store {
     fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
-        if options.fs.metadata(path).is_ok_and(|found| found.is_dir) {
-            let fs = Arc::clone(&options.fs);
-            return Self::open_database(path, None, fs, path, options);
+        match Found::open(path, options)? {
+            Found::Pebble(file) => Self::of_database(path, file, options),
+            Found::V1(file) => Self::open_v1(path, &file, options),
         }
-        let envelope_options = envelope::OpenOptions {
-            limits: options.limits,
-            variables: options.variables.clone(),
-            payload: envelope::PayloadOptions::new(options.budget.clone()),
-        };
-        let file = match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
-            EnvelopeFile::V3(file) => file,
-            EnvelopeFile::V1(file) => return Self::open_v1(path, &file, options),
-        };
-        let payload = file.payload()?;
-        Self::open_database(path, Some(file), payload, Path::new(""), options)
     }
 
-    /// Opens the database in `dir` of `fs`, which is what lies at `path`.
-    fn open_database(
-        path: &Path,
-        file: Option<Box<V3File>>,
-        fs: Arc<dyn Fs>,
-        dir: &Path,
-        options: &OpenOptions,
-    ) -> Result<Self> {
-        let file: Option<Arc<V3File>> = file.map(Arc::from);
-        let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
-        let cache_share = options
-            .budget
-            .reserve(cache_bytes, "cache of decoded blocks")?;
-        let database = Database::open_sealed(fs, dir, read_options(cache_bytes))?;
+    fn of_database(path: &Path, file: PebbleFile, options: &OpenOptions) -> Result<Self> {
         let (format, payload_encoding) = file
+            .envelope
             .as_ref()
             .map_or(("", ""), |file| ("v3", file.encoding().as_str()));
         let metadata = Metadata {
@@ -195,12 +260,16 @@ impl Store {
             format,
             payload_encoding,
         };
-        let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
+        let kv = file.rows(options)?;
+        let (source, mut warnings) = PebbleSource::open(&kv, metadata, &options.budget)?;
+        if file.database.is_unsealed() {
+            warnings.push(UNSEALED.to_owned());
+        }
         let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         let contract = Arc::new(contract);
         let observed = options.telemetry.as_ref().map(|telemetry| {
-            let (database, file) = (database.clone(), file.clone());
+            let (database, file) = (file.database.clone(), file.envelope.clone());
             let budget = options.budget.clone();
             let size = contract.source().size_on_disk().unwrap_or_default();
             observe(telemetry, &contract, move || {
@@ -219,11 +288,11 @@ impl Store {
             contract,
             observed,
             inside: Inside::Pebble {
-                envelope: file,
-                database,
+                envelope: file.envelope,
+                database: file.database,
             },
             warnings,
-            _cache_share: cache_share,
+            _cache_share: file.cache_share,
         })
     }
 

@@ -59,6 +59,8 @@ struct Inner {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
     format_version: FormatVersion,
+    /// Whether it is still written, so that rows of derived families are missing.
+    is_unsealed: bool,
     options_file: Option<FileNumber>,
     /// Writes of the logs, in one table, over the version.
     state: State,
@@ -121,6 +123,31 @@ impl Database {
     ) -> Result<Self> {
         let inner = Arc::new(open::open_sealed(fs, dir.into(), options)?);
         Ok(Self { inner })
+    }
+
+    /// As [`Database::open_sealed`], also for a directory that a [`crate::live::LiveDatabase`] writes or
+    /// left behind: what a recovery would find at this moment, without writing anything. Of the
+    /// families of a [`crate::live::Deriver`] rows are missing or stale then
+    /// ([`Database::is_unsealed`]); what follows from the other rows has to be derived.
+    ///
+    /// # Errors
+    /// As [`Database::open_sealed`], but for directories that are written.
+    ///
+    /// # Complexity
+    /// As [`Database::open_sealed`]; opens all tables of a directory that is written, so that they can
+    /// be read when their writer has removed them.
+    pub fn open_shared(
+        fs: &Arc<dyn Fs>,
+        dir: impl AsRef<Path>,
+        options: &ReadOptions,
+    ) -> Result<Self> {
+        let inner = Arc::new(open::open_shared(fs, dir.as_ref(), options)?);
+        Ok(Self { inner })
+    }
+
+    /// Whether the directory was still written when it was opened.
+    pub fn is_unsealed(&self) -> bool {
+        self.inner.is_unsealed
     }
 
     /// The value of `key`.

@@ -17,7 +17,7 @@ use crate::bulk::Settings;
 use crate::db::{ReadCounters, State, TableCache};
 use crate::key::SeqNo;
 use crate::manifest::marker::{self, Mark};
-use crate::manifest::{self, FileName, FileNumber, Replay, VersionEdit};
+use crate::manifest::{self, FileName, FileNumber, Replay, TableMeta, VersionEdit};
 use crate::memory::MemTable;
 use crate::version::Version;
 use crate::vfs::Fs;
@@ -56,6 +56,8 @@ pub(super) struct WriteSide {
     pub(super) log: Log,
     /// The sequence number of the next operation.
     pub(super) next_seq: SeqNo,
+    /// Tables that replayed logs name; they join when what was replayed is flushed.
+    pub(super) joined: Vec<TableMeta>,
     /// Whether the directory is one that the reference implementation may open.
     pub(super) is_open_to_all: bool,
 }

@@ -20,6 +20,8 @@ pub(super) struct Frozen {
     min_unflushed_log: FileNumber,
     /// Its last sequence number.
     last_seq: SeqNo,
+    /// Tables that its logs name.
+    joined: Vec<TableMeta>,
 }
 
 impl Inner {
@@ -35,6 +37,7 @@ impl Inner {
             logs: write.log.take_closed(),
             min_unflushed_log: self.new_file_number(),
             last_seq: SeqNo(write.next_seq.0 - 1),
+            joined: std::mem::take(&mut write.joined),
         })
     }
 
@@ -54,9 +57,10 @@ impl Inner {
         let frozen = self.core().frozen.clone();
         let runs = self.write_runs(&MemTable::merge(&frozen))?;
         drop(frozen);
+        let added = runs.into_iter().chain(job.joined.iter().cloned());
         let edit = VersionEdit {
             min_unflushed_log: Some(job.min_unflushed_log),
-            added_tables: runs.into_iter().map(|run| (Level::L0, run)).collect(),
+            added_tables: added.map(|run| (Level::L0, run)).collect(),
             ..VersionEdit::default()
         };
         let mut core = self.core();
@@ -72,7 +76,7 @@ impl Inner {
     }
 
     /// Writes a table per section that has writes; durable, names included, when this returns.
-    fn write_runs(&self, memory: &MemTable) -> Result<Vec<TableMeta>> {
+    pub(super) fn write_runs(&self, memory: &MemTable) -> Result<Vec<TableMeta>> {
         let mut runs = Vec::new();
         for bounds in bounds_of(&self.options.sections) {
             let run = self.write_run(|table| add_memory(table, memory, &bounds))?;

@@ -27,7 +27,8 @@ pub(super) struct Live {
     pub(super) kv: Arc<dyn LiveKv>,
     pub(super) options: PebbleOptions,
     read_only: bool,
-    view: Mutex<Arc<View>>,
+    /// The newest; none once the store is closed.
+    view: Mutex<Option<Arc<View>>>,
     handle: Mutex<Handle>,
     /// Counts the beginnings and the ends of seals: odd while one runs.
     seals: AtomicU64,
@@ -101,14 +102,14 @@ impl Live {
             kv,
             options,
             read_only,
-            view: Mutex::new(Arc::new(view)),
+            view: Mutex::new(Some(Arc::new(view))),
             handle: Mutex::default(),
             seals: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
         }
     }
 
-    /// Fails on a store that was opened for reading.
+    /// Fails on a store that was opened for reading, or closed.
     pub(super) fn writable(&self) -> Result<()> {
         if self.read_only {
             return Err(Error::new(
@@ -116,21 +117,39 @@ impl Live {
                 "the store was opened read-only",
             ));
         }
-        Ok(())
+        self.view().map(drop)
     }
 
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_system_time(self.options.clock.now())
     }
 
+    fn newest(&self) -> MutexGuard<'_, Option<Arc<View>>> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is visible now.
-    pub(super) fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn view(&self) -> Result<Arc<View>> {
+        self.newest().clone().ok_or_else(closed)
     }
 
     /// Waits for the write that is running, and keeps others out.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Handle> {
-        self.handle.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, Handle>> {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        self.view()?;
+        Ok(handle)
+    }
+
+    /// Makes everything durable, waits for the write that is running, and refuses all calls from then on. What fails
+    /// leaves the store open.
+    pub(super) fn close(&self) -> Result<()> {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.newest().is_some() && !self.read_only {
+            self.kv.barrier()?;
+        }
+        *self.newest() = None;
+        drop(handle);
+        Ok(())
     }
 
     /// As [`Live::lock`] for a write of records, which does not wait for the end of a sync. The flag tells whether a seal
@@ -140,7 +159,7 @@ impl Live {
         if before % 2 == 1 {
             return Err(sealed());
         }
-        let handle = self.lock();
+        let handle = self.lock()?;
         let sealed_meanwhile = self.seals.load(Ordering::SeqCst) != before;
         Ok((handle, sealed_meanwhile))
     }
@@ -161,12 +180,12 @@ impl Live {
     /// Shows what was written. The next change of a record looks again for what it has to drop.
     pub(super) fn publish(&self, handle: &mut Handle, ids: Ids) {
         handle.leftovers = None;
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        let opaque = match ids {
-            Ids::Kept => Arc::clone(&view.opaque),
-            Ids::Changed => Arc::default(),
+        let mut view = self.newest();
+        let opaque = match (ids, &*view) {
+            (Ids::Kept, Some(view)) => Arc::clone(&view.opaque),
+            _ => Arc::default(),
         };
-        *view = Arc::new(View::new(self.kv.snapshot(), opaque));
+        *view = Some(Arc::new(View::new(self.kv.snapshot(), opaque)));
         self.dirty.store(true, Ordering::Release);
     }
 
@@ -201,6 +220,10 @@ impl Drop for Sealing<'_> {
     }
 }
 
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the store is closed")
+}
+
 pub(super) fn sealed() -> Error {
     Error::new(
         ErrorKind::Sealed,
@@ -218,18 +241,18 @@ impl Source for Live {
     }
 
     fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
-        Ok(self.view().runs()?.into())
+        Ok(self.view()?.runs()?.into())
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {
-        let view = self.view();
+        let view = self.view()?;
         Ok(Box::new(snapshot::Snapshot(Arc::clone(
             view.require(sync)?,
         ))))
     }
 
     fn session_get(&self, sync: &SyncId, key: &str) -> Result<Option<Vec<u8>>> {
-        sessions::get(self.view().kv.as_ref(), sync, key)
+        sessions::get(self.view()?.kv.as_ref(), sync, key)
     }
 
     fn session_entries(
@@ -238,10 +261,10 @@ impl Source for Live {
         prefix: &str,
         from: &str,
     ) -> Result<Cursor<(String, Vec<u8>)>> {
-        Ok(sessions::entries(&self.view().kv, sync, prefix, from))
+        Ok(sessions::entries(&self.view()?.kv, sync, prefix, from))
     }
 
     fn size_on_disk(&self) -> Result<u64> {
-        Ok(self.view().kv.size_on_disk())
+        Ok(self.view()?.kv.size_on_disk())
     }
 }

@@ -25,7 +25,8 @@ pub struct PebbleOptions {
     pub replace: bool,
     /// Whether the end of a sync builds the hash index and the digests; default yes.
     pub digests: bool,
-    /// Largest asset in bytes; default [`ASSET_LEN_MAX`]. An asset passes through memory twice.
+    /// Largest asset in bytes; default [`ASSET_LEN_MAX`], from 0 to that. A store on disk takes one of more than 1 MiB in
+    /// pieces; a store in memory holds it twice while it is put. Whoever reads it holds it once.
     pub asset_len_max: u64,
     /// Makes calls give up; default never raised.
     pub cancel: CancelFlag,

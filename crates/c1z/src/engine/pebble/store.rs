@@ -1,7 +1,7 @@
 //! A v3 sync that is written: the engine over a database, behind a handle.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shingle::batch::Batch;
@@ -20,6 +20,7 @@ use crate::engine::types::SyncId;
 use crate::engine::{Identity, StorageEngine};
 use crate::keyspace::{Family, KeyRange, MetadataKey, prefix, stamp};
 use crate::observe::{Observed, Watch};
+use crate::store::{OpenOptions, PebbleFile};
 use crate::{Error, ErrorKind, Result};
 
 /// A store of one sync in the layout of v3 files: records, indexes and digests are, key by key, what such a file holds.
@@ -117,6 +118,36 @@ impl PebbleStore {
         Self::open(Arc::new(kv), options, false)
     }
 
+    /// A new store in the directory `dir` with the rows of the v3 file at `path`, or of the directory of a database, whoever
+    /// wrote it and in whatever state it was left: an unfinished sync can be resumed, a finished one edited. The
+    /// input is not written to. Indexes are derived from the records, whatever index rows there are; half-built digests
+    /// are left out; rows in the layout of July 2026 are re-keyed. See [`PebbleStore::warnings`].
+    ///
+    /// Both are on the file system of `open`. A crash leaves in `dir` either all rows or none; then the call may be made
+    /// again.
+    ///
+    /// # Errors
+    /// `NotFound`; `AlreadyExists` for a directory that holds a store; `InvalidArgument` for a v1 file; `FormatOlder` and
+    /// `FormatNewer` for layouts that are not read; `DataLoss` for damage and for rows that contradict the layout; those
+    /// of [`PebbleStore::create_in`].
+    ///
+    /// # Complexity
+    /// O(rows), each read and written once, in the memory of `open` and `options`; an older layout is sorted.
+    pub fn resume_file(
+        path: impl AsRef<Path>,
+        open: &OpenOptions,
+        dir: impl Into<PathBuf>,
+        options: PebbleOptions,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        let source = PebbleFile::open(path, open).map_err(|error| error.in_file(path))?;
+        let kv = DiskKv::create(Arc::clone(&open.fs), dir, &options)?;
+        let taken = kv.take_over(&source.database);
+        let warnings = taken.map_err(|error| error.in_file(path))?;
+        let store = Self::open(Arc::new(kv), options, false)?;
+        Ok(Self { warnings, ..store })
+    }
+
     pub(super) fn open(
         kv: Arc<dyn LiveKv>,
         options: PebbleOptions,
@@ -139,7 +170,7 @@ impl PebbleStore {
         let telemetry = options.telemetry.clone();
         let live = Live::new(Arc::clone(&kv), options, read_only);
         // A damaged run is said here, not by the first call.
-        live.view().sync()?;
+        live.view()?.sync()?;
         let contract = Arc::new(Contract::new(Box::new(live), profile, clock));
         let observed = telemetry.map(|telemetry| {
             let watch = watch.unwrap_or_else(|| telemetry.watch(move || kv.figures()));
@@ -162,6 +193,16 @@ impl PebbleStore {
         let (kv, options) = (Arc::clone(&live.kv), live.options.clone());
         let watch = self.observed.map(|(_, watch)| watch);
         Self::open_watched(kv, options, read_only, watch)
+    }
+
+    /// Ends the use of the store: makes everything durable, once the write that is running is done, and refuses all later
+    /// calls (`Closed`). Streams that are open go on. A second call does nothing. The directory is free for others when the
+    /// store is dropped.
+    ///
+    /// # Errors
+    /// `Io`, `Poisoned`; the store stays open then.
+    pub fn close(&self) -> Result<()> {
+        self.live().close()
     }
 
     /// What a user should know about the rows that the store began with.
@@ -187,7 +228,7 @@ impl PebbleStore {
     /// # Errors
     /// The first of `each`.
     pub fn for_each_row(&self, each: &mut EachRow<'_>) -> Result<()> {
-        let mut scan = self.contract.source().view().kv.scan(&everything())?;
+        let mut scan = self.contract.source().view()?.kv.scan(&everything())?;
         while let Some((key, value)) = scan.next()? {
             each(key, value)?;
         }
@@ -199,7 +240,7 @@ impl PebbleStore {
     /// # Errors
     /// `NotFound` for an unknown sync.
     pub fn entitlement_graph(&self, sync: &SyncId) -> Result<Option<Vec<u8>>> {
-        let view = self.contract.source().view();
+        let view = self.contract.source().view()?;
         view.require(sync)?;
         let found = view.kv.get(&MetadataKey::EntitlementGraph.to_vec())?;
         Ok(found.map(|value| value.to_vec()))
@@ -213,8 +254,8 @@ impl PebbleStore {
     pub fn set_entitlement_graph(&self, sync: &SyncId, graph: Option<&[u8]>) -> Result<()> {
         let live = self.contract.source();
         live.writable()?;
-        let mut handle = live.lock();
-        let view = live.view();
+        let mut handle = live.lock()?;
+        let view = live.view()?;
         view.require(sync)?;
         let key = MetadataKey::EntitlementGraph.to_vec();
         let mut batch = Batch::new();
@@ -283,14 +324,14 @@ fn current_rows(raw: &Arc<dyn Kv>, bytes_max: u64, warnings: &mut Vec<String>) -
     Ok(batch)
 }
 
-fn everything() -> KeyRange {
+pub(super) fn everything() -> KeyRange {
     KeyRange {
         lower: Vec::new(),
         upper: None,
     }
 }
 
-fn is_pending_marker(key: &[u8]) -> bool {
+pub(super) fn is_pending_marker(key: &[u8]) -> bool {
     [
         MetadataKey::GrantIndexPending,
         MetadataKey::DigestBuildPending,

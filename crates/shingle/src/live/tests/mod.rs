@@ -4,9 +4,11 @@
 mod basics;
 mod checkpoints;
 mod faults;
+mod joins;
 mod model;
 mod random;
 mod readers;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::path::Path;
