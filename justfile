@@ -7,7 +7,7 @@ test:
 # Format, lints as errors, documentation with broken links as errors, the no-C and no-unsafe proof.
 lint:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets --features c1z/shared-fixtures -- -D warnings
+    cargo clippy --workspace --all-targets --features c1z/shared-fixtures,c1z/sqlite -- -D warnings
     RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps
     bash .ci/no-c
 
@@ -18,6 +18,10 @@ real-files folder:
 # Comparison with C implementations (rusqlite, C zstd); compiles C.
 oracle:
     cargo test -p oracle
+
+# The engine on SQLite (feature `sqlite`) against the contract, golden cases and the model; compiles C.
+sqlite:
+    bash .ci/sqlite
 
 # Our files through the published Go implementation, and its files through ours; needs Go.
 interop:
@@ -65,6 +69,11 @@ bench-live rows="1000000":
         interop/run bench-load --rows {{rows}} --batch 1000; \
     done
 
-# Times a whole sync on disk: grants in calls of 1,000, sealed, published, within 256 MiB.
+# Times a whole sync on disk: grants in calls of 1,000, sealed, published, within 256 MiB; by us, by SQLite, and a bare load
+# by the original engine. Compiles C, needs Go.
 bench-write grants="1000000" memory="256":
-    cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}
+    bash .ci/bench-write {{grants}} {{memory}}
+
+# Times every kind of call beside SQLite, and names those in which ours is slower. Compiles C.
+bench-engines grants="100000":
+    cargo run --release -p c1z --features sqlite --example bench_engines -- {{grants}}

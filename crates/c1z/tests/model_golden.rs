@@ -16,31 +16,21 @@ use std::sync::Arc;
 
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::types::SyncId;
-use c1z::engine::{Identity, Profile, StorageEngine};
+use c1z::engine::{Identity, Profile};
 use testkit::check::{
     CheckOptions, CheckReport, Deviation, Order, check_reader, contract_deviations,
 };
 use testkit::clock::ManualClock;
-use testkit::golden::ops::{Op, Step};
 use testkit::golden::{Case, Dump, cases_with};
 use testkit::ids::ListedIds;
 use testkit::replay::{ReplayOptions, replay};
 use testkit::table::Table;
 use testkit::times::Times;
 
-/// Steps that ask for more than the contract has.
-fn goes_beyond_the_contract(step: &Step) -> bool {
-    matches!(step.op, Op::Expand | Op::Cleanup | Op::GenerateDiff { .. })
-}
+#[path = "common/writes.rs"]
+mod writes;
 
-/// Steps about the inside of Go's Pebble engine mean nothing to a model, and new expanded grants are expanded grants.
-fn handle(engine: &dyn StorageEngine, step: &Step) -> Option<c1z::Result<()>> {
-    match &step.op {
-        Op::Flush | Op::GraphBlob(_) => Some(Ok(())),
-        Op::StoreNewExpandedGrants(records) => Some(engine.store_expanded_grants(records)),
-        _ => None,
-    }
-}
+use writes::{goes_beyond_the_contract, handle, of_writes};
 
 /// A model that holds what the case's writes put into it, opened for reading when Go read the file.
 fn replayed(case: &Case, dump: &Dump, identity: Identity, profile: Profile) -> Model {
@@ -76,47 +66,6 @@ fn no_digests() -> [Deviation; 3] {
         ("GrantGenerationDigest", "Global(None)"),
     ]
     .map(|(check, found)| Deviation::new(check, "", found, REASON).of_engine())
-}
-
-/// D2, D16: a row that is put again with other references moves; Go's SQLite engine leaves it where it was in filters.
-const MOVED: &str = "a row written again moves in all lists (D2, D16)";
-/// D13: an asset without data is not stored, one without a type is `unknown`.
-const ASSETS: &str = "empty assets and content types (D13)";
-const SLIM: &str = "an optional writer of Go strips grants; the model keeps records whole";
-
-/// Deviations of writing, as against reading a file that Go wrote.
-fn of_writes(case: &str, profile: Profile) -> Vec<Deviation> {
-    let rows: &[[&'static str; 3]] = match (profile, case) {
-        (Profile::GoPebble, "unusual-strings") => &[
-            ["assets", "listed", "\"unknown\", 1)"],
-            ["assets", "empty-content-type", "\"unknown\""],
-            ["assets", "empty-data", "NotFound"],
-            ["stats", "stats_map", "\"assets\": 3"],
-            ["stats", "stats", "assets: 3"],
-            ["ListSyncs", "recorded stats", "assets: 3"],
-        ],
-        (Profile::GoSqlite, "overwrites-deletes") => &[["ListResources", "Parent", "u-147dba"]],
-        (Profile::GoSqlite, "identity-collisions") => &[
-            ["ListGrantsForPrincipal", "u-4ac1f5", ""],
-            ["ListGrantsForPrincipal", "u-147dba", "one-id-for-two-pairs"],
-            ["ListEntitlements", "\"g0\"", ""],
-            ["ListEntitlements", "\"g1\"", "shared-id"],
-            ["ListGrants", "\"g1\"", ""],
-            ["ListGrants", "\"g2\"", "one-id-for-two-pairs"],
-            ["ListGrantsForEntitlement", "group:g1:member", ""],
-            ["ListGrantsForEntitlement", "group:g2:member", ""],
-        ],
-        (Profile::GoSqlite, "slim-grants") => &[["rows", "grants of", ""]],
-        _ => &[],
-    };
-    let reason = match (profile, case) {
-        (Profile::GoPebble, _) => ASSETS,
-        (_, "slim-grants") => SLIM,
-        _ => MOVED,
-    };
-    let rows = rows.iter();
-    rows.map(|[check, about, found]| Deviation::new(check, about, found, reason))
-        .collect()
 }
 
 fn deviations(case: &str, profile: Profile) -> Vec<Deviation> {

@@ -15,6 +15,13 @@ pub fn usage() -> (f64, u64) {
     (seconds, peak.map_or(0, |peak| word(peak, 0) / 1024))
 }
 
+/// Bytes passed to write calls; zero where the system does not tell.
+pub fn written() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let written = io.lines().find_map(|line| line.strip_prefix("wchar:"));
+    written.map_or(0, |written| word(written, 0))
+}
+
 fn word(text: &str, at: usize) -> u64 {
     let word = text.split_whitespace().nth(at);
     word.and_then(|word| u64::from_str(word).ok()).unwrap_or(0)

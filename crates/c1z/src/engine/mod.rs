@@ -16,6 +16,8 @@ pub mod page;
 pub(crate) mod pebble;
 pub mod reader;
 pub(crate) mod source;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 pub mod types;
 pub(crate) mod v1;
 pub mod writer;
@@ -26,6 +28,8 @@ pub use lifecycle::Lifecycle;
 pub use page::{Page, PageRequest};
 pub use pebble::{EachRow, PebbleOptions, PebbleStore};
 pub use reader::Reader;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore};
 pub use writer::Writer;
 
 /// A store that can be read, written and driven through syncs.

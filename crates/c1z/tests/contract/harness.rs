@@ -56,6 +56,8 @@ pub(crate) fn candidates() -> Vec<Box<dyn Candidate>> {
         Box::new(PebbleCandidate { watched: false }),
         Box::new(PebbleCandidate { watched: true }),
         Box::new(DiskCandidate),
+        #[cfg(feature = "sqlite")]
+        Box::new(crate::sqlite::SqliteCandidate),
     ]
 }
 

@@ -22,6 +22,8 @@ mod one_sync;
 mod paging;
 mod resolution;
 mod sessions;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stats;
 mod surface;
 mod writes;

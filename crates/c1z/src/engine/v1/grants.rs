@@ -25,24 +25,24 @@ const TABLE: &str = "v1_grants";
 
 /// How the grants of a sync are read.
 #[derive(Clone, Debug)]
-pub(super) struct Reading {
+pub(in crate::engine) struct Reading {
     /// Whether the expansion columns are complete; if not, annotations tell.
-    pub(super) backfilled: bool,
+    pub(in crate::engine) backfilled: bool,
     /// Whether the expansion is put back among the annotations.
-    pub(super) attach: bool,
+    pub(in crate::engine) attach: bool,
     /// The zone of the file's times.
-    pub(super) zone: Zone,
+    pub(in crate::engine) zone: Zone,
 }
 
 /// Conditions on the expansion of a grant.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wanted {
+pub(in crate::engine) struct Wanted {
     has_expansion: Option<bool>,
     needs_expansion: Option<bool>,
 }
 
 impl Wanted {
-    pub(super) fn of(filter: &GrantFilter) -> Self {
+    pub(in crate::engine) fn of(filter: &GrantFilter) -> Self {
         Self {
             has_expansion: filter.has_expansion,
             needs_expansion: filter.needs_expansion,
@@ -50,12 +50,12 @@ impl Wanted {
     }
 
     /// Whether every grant that passes has an expansion.
-    pub(super) fn implies_expansion(self) -> bool {
+    pub(in crate::engine) fn implies_expansion(self) -> bool {
         self.has_expansion == Some(true) || self.needs_expansion == Some(true)
     }
 
     /// Whether every grant that passes is pending.
-    pub(super) fn implies_pending(self) -> bool {
+    pub(in crate::engine) fn implies_pending(self) -> bool {
         self.needs_expansion == Some(true)
     }
 
@@ -156,7 +156,7 @@ fn stub(resource_type: &str, resource: &str) -> v2::Resource {
 }
 
 /// The row of a list, if it passes.
-pub(super) fn listed(
+pub(in crate::engine) fn listed(
     row: &Stored<'_>,
     reading: &Reading,
     wanted: Wanted,
@@ -183,7 +183,10 @@ pub(super) fn listed(
 
 /// The grant's entry in the list of pending expansions, if it has one. Decodes no grant that columns
 /// tell of.
-pub(super) fn pending(row: &Stored<'_>, reading: &Reading) -> Result<Option<PendingExpansion>> {
+pub(in crate::engine) fn pending(
+    row: &Stored<'_>,
+    reading: &Reading,
+) -> Result<Option<PendingExpansion>> {
     let mut state = State::of_columns(row);
     if !reading.backfilled && state.expansion.is_none() {
         let wanted = Wanted {

@@ -9,7 +9,7 @@
 //! their numbers.
 
 mod access;
-mod grants;
+pub(in crate::engine) mod grants;
 mod principals;
 mod rows;
 mod sessions;

@@ -67,7 +67,7 @@ impl V1Run<'_> {
 
 /// Counts and figures in the JSON form of the cache: members in the order of the original's
 /// structure, what is zero or empty left out.
-fn stats_json(counts: &SyncStats, figures: Option<&SyncStats>) -> String {
+pub(crate) fn stats_json(counts: &SyncStats, figures: Option<&SyncStats>) -> String {
     let mut out = Object::default();
     out.number("resource_types", counts.resource_types);
     out.number("resources", counts.resources);

@@ -13,7 +13,7 @@ pub(super) const SYNC_RUNS: &str = "v1_sync_runs";
 pub(super) const SESSIONS: &str = "v1_connector_sessions";
 
 /// Every statement, the indexes of a table behind it.
-pub(super) fn statements() -> Vec<&'static str> {
+pub(crate) fn statements() -> Vec<&'static str> {
     include_str!("schema.sql").split_terminator(";\n").collect()
 }
 
