@@ -64,3 +64,11 @@ bench-live rows="1000000":
 # Times a whole sync on disk: grants in calls of 1,000, sealed, published, within 256 MiB.
 bench-write grants="1000000" memory="256":
     cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}
+
+# Every operation of a whole sync on disk fails, or is the last one before the power does: docs/testing.md.
+durability:
+    C1Z_SWEEP_STRIDE=1 cargo test -p testkit --test durability -- --nocapture faults canaries
+
+# The program is killed so many times while it writes, seals and publishes, and goes on each time.
+kill kills="120" seed="1":
+    C1Z_KILLS={{kills}} C1Z_KILL_SEED={{seed}} cargo test -p testkit --test durability -- --nocapture kill::

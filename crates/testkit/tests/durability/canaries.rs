@@ -7,7 +7,9 @@ use std::sync::Arc;
 use shingle::vfs::Op;
 use testkit::durable::Bend;
 
-use crate::sweep::{Image, Subject, Sweep};
+use crate::image::Image;
+use crate::subject::Subject;
+use crate::sweep::Sweep;
 
 /// An engine that believes its log to be durable without having asked.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ fn is_log(path: &Path) -> bool {
 }
 
 fn must_be_seen(bend: impl Bend + 'static, image: Image, plan: &str, words: &str) {
-    let subject = Subject::new();
+    let subject = Subject::small();
     let about = format!("{bend:?}");
     let findings = Sweep {
         subject: &subject,

@@ -18,6 +18,8 @@
 
 mod canaries;
 mod faults;
+mod image;
 #[cfg(unix)]
 mod kill;
+mod subject;
 mod sweep;

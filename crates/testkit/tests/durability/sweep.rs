@@ -2,62 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use shingle::vfs::{FaultFs, FaultPlan, Fs, MemFs};
-use testkit::durable::{
-    Bend, BentFs, Content, Event, Journey, Script, Settings, Workload, bytes_of, copy_folder,
-};
+use testkit::durable::{Bend, BentFs, Event, Script};
 
-const DIR: &str = "sync.db";
-const OUTPUT: &str = "sync.c1z";
-const OLD: &[u8] = b"what stood there before";
-
-/// The sync that is swept, and what comes of it undisturbed.
-pub(crate) struct Subject {
-    pub(crate) script: Script,
-    pub(crate) settings: Settings,
-    states: Vec<Content>,
-    file: Vec<u8>,
-}
-
-impl Subject {
-    pub(crate) fn new() -> Self {
-        let workload = Workload {
-            seed: 11,
-            grants: 160,
-            batch: 40,
-        };
-        let script = Script::new(workload.steps(), 3).unwrap();
-        let states = script.states().unwrap();
-        let mut subject = Self {
-            script,
-            settings: Settings {
-                write_buffer_bytes: 6 << 10,
-                ..Settings::default()
-            },
-            states,
-            file: Vec::new(),
-        };
-        let disk = MemFs::new();
-        let mut ignore = |_| {};
-        let journey = subject.journey(Arc::new(disk.clone()));
-        journey.run(&subject.script, &mut ignore).unwrap();
-        subject.file = disk.read(OUTPUT).unwrap();
-        subject
-    }
-
-    fn journey(&self, fs: Arc<dyn Fs>) -> Journey {
-        Journey {
-            fs,
-            dir: DIR.into(),
-            output: OUTPUT.into(),
-            settings: self.settings,
-            planted: None,
-        }
-    }
-}
+use crate::image::{Examined, Examiner, Image, Output};
+use crate::subject::{OLD, OUTPUT, Subject};
 
 /// What a run had been told when it was interrupted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,41 +51,6 @@ pub(crate) enum Outcome {
     Published,
 }
 
-/// A disk as an interruption leaves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Image {
-    /// The process ended: everything that it wrote.
-    Process,
-    /// The power failed: what was synced.
-    Synced,
-    /// The power failed: also a random beginning of the rest.
-    Partial(u64),
-}
-
-impl Image {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Process => "process",
-            Self::Synced => "synced",
-            Self::Partial(_) => "partial",
-        }
-    }
-
-    fn of(self, disk: &MemFs, salt: u64) -> MemFs {
-        match self {
-            Self::Process => copy(disk),
-            Self::Synced => disk.crash_clone(),
-            Self::Partial(seed) => disk.crash_clone_partial(seed.wrapping_add(salt << 8)),
-        }
-    }
-}
-
-fn copy(disk: &MemFs) -> MemFs {
-    let copied = MemFs::new();
-    copy_folder(disk, Path::new(""), Path::new(""), &copied).unwrap();
-    copied
-}
-
 /// One kind of fault over all operations.
 pub(crate) struct Sweep<'a> {
     pub(crate) subject: &'a Subject,
@@ -165,16 +81,17 @@ pub(crate) struct Findings {
     pub(crate) points: usize,
     /// What was found, by image.
     pub(crate) outcomes: BTreeMap<(&'static str, Outcome), usize>,
-    /// What must not be; the first of them.
+    /// Images examined, and different ones among them.
+    pub(crate) images: (usize, usize),
+    /// What must not be.
     pub(crate) violations: Vec<String>,
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            operations, points, ..
-        } = self;
-        write!(f, "{points} points of {operations} operations;")?;
+        let (points, operations, images) = (self.points, self.operations, self.images);
+        write!(f, "{points} points of {operations} operations, ")?;
+        write!(f, "{} images ({} different):", images.0, images.1)?;
         for ((image, outcome), count) in &self.outcomes {
             write!(f, " {image}/{outcome:?} {count}")?;
         }
@@ -185,6 +102,7 @@ impl fmt::Display for Findings {
 impl Sweep<'_> {
     pub(crate) fn run(&self) -> Findings {
         let mut findings = Findings::default();
+        let mut examiner = Examiner::default();
         for k in (0..).step_by(self.stride) {
             let text = self.plan.replace('K', &k.to_string());
             let disk = MemFs::new();
@@ -203,7 +121,9 @@ impl Sweep<'_> {
             findings.points += 1;
             for left in left {
                 let Left { image, told, .. } = left;
-                match self.examine(&left) {
+                let found = examiner.examine(self.subject, &left.disk);
+                findings.images.0 += 1;
+                match self.judge(&left, found) {
                     Ok(outcome) => {
                         let count = findings.outcomes.entry((image.name(), outcome));
                         *count.or_default() += 1;
@@ -218,6 +138,7 @@ impl Sweep<'_> {
                 break;
             }
         }
+        findings.images.1 = examiner.distinct();
         findings
     }
 
@@ -255,61 +176,37 @@ impl Sweep<'_> {
         (left, ended)
     }
 
-    /// What is on the disk, and whether it may be; then the run that goes on.
-    fn examine(&self, left: &Left) -> Result<Outcome, String> {
-        let (subject, disk, told) = (self.subject, &left.disk, left.told);
-        let output = bytes_of(disk, Path::new(OUTPUT)).map_err(|e| e.to_string())?;
-        let is_new = output.as_ref() == Some(&subject.file);
-        let is_old = match &output {
-            Some(bytes) => bytes == OLD,
-            None => self.plan.starts_with("torn"),
-        };
-        if !(is_new || is_old && !told.is_published) {
-            let len = output.map(|bytes| bytes.len());
-            return Err(format!(
-                "the file is neither the old nor the new one: {len:?} bytes"
-            ));
-        }
-        let found = self.found(left)?;
-        let journey = subject.journey(Arc::new(disk.clone()));
-        let mut opened = 0;
-        journey
-            .run(&subject.script, &mut |event| {
-                if let Event::Opened(position) = event {
-                    opened = position;
-                }
-            })
-            .map_err(|error| format!("does not go on: {error}"))?;
-        let published = bytes_of(disk, Path::new(OUTPUT)).map_err(|e| e.to_string())?;
-        if published.as_ref() != Some(&subject.file) {
-            return Err(format!("went on at {opened} to another file"));
-        }
-        let end = subject.script.end();
-        Ok(match found {
-            _ if is_new => Outcome::Published,
-            0 => Outcome::Nothing,
-            found if found <= end => Outcome::Unfinished,
-            _ => Outcome::Finished,
-        })
-    }
-
-    /// The number of actions whose rows the store holds.
-    fn found(&self, left: &Left) -> Result<usize, String> {
+    /// Whether what was found may be.
+    fn judge(&self, left: &Left, found: Examined) -> Result<Outcome, String> {
         let (subject, told) = (self.subject, left.told);
-        let journey = subject.journey(Arc::new(copy(&left.disk)));
-        let (store, _) = journey.open(&subject.script).map_err(|e| e.to_string())?;
-        let content = Content::of(&store).map_err(|e| format!("{e:?}"))?;
+        let may_be = match found.output {
+            Output::New => true,
+            Output::Old => !told.is_published,
+            Output::Absent => !told.is_published && self.plan.starts_with("torn"),
+            Output::Neither(_) => false,
+        };
+        if !may_be {
+            return Err(format!("the file at the output: {:?}", found.output));
+        }
+        let content = found.content?;
+        found.went_on?;
         let least = match left.image {
             Image::Process => told.done,
             Image::Synced | Image::Partial(_) => told.durable,
         };
-        let found = (least..=told.begun).find(|n| subject.states.get(*n) == Some(&content));
-        found.ok_or_else(|| {
+        let is_found = |n: &usize| subject.states.get(*n) == Some(&content);
+        let Some(actions) = (least..=told.begun).find(is_found) else {
             let other = subject.states.iter().position(|state| *state == content);
-            format!(
+            return Err(format!(
                 "{} rows, those after {other:?} actions, not of {least} to {}",
                 content.rows, told.begun
-            )
+            ));
+        };
+        Ok(match actions {
+            _ if found.output == Output::New => Outcome::Published,
+            0 => Outcome::Nothing,
+            unfinished if unfinished <= subject.script.end() => Outcome::Unfinished,
+            _ => Outcome::Finished,
         })
     }
 }
