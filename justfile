@@ -77,3 +77,12 @@ bench-write grants="1000000" memory="256":
 # Times every kind of call beside SQLite, and names those in which ours is slower. Compiles C.
 bench-engines grants="100000":
     cargo run --release -p c1z --features sqlite --example bench_engines -- {{grants}}
+    cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}
+
+# Every operation of a whole sync on disk fails, or is the last one before the power does: docs/testing.md.
+durability:
+    C1Z_SWEEP_STRIDE=1 cargo test -p testkit --test durability -- --nocapture faults canaries
+
+# The program is killed so many times while it writes, seals and publishes, and goes on each time.
+kill kills="120" seed="1":
+    C1Z_KILLS={{kills}} C1Z_KILL_SEED={{seed}} cargo test -p testkit --test durability -- --nocapture kill::

@@ -7,6 +7,7 @@
 pub mod chance;
 pub mod check;
 pub mod clock;
+pub mod durable;
 mod error;
 pub mod generate;
 pub mod golden;

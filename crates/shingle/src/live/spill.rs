@@ -78,7 +78,15 @@ impl Inner {
     /// Writes a table per section that has writes; durable, names included, when this returns.
     pub(super) fn write_runs(&self, memory: &MemTable) -> Result<Vec<TableMeta>> {
         let mut runs = Vec::new();
-        for bounds in bounds_of(&self.options.sections) {
+        let has_writes = |bounds: &Bounds| {
+            let (lower, upper) = (bounds.lower(), bounds.upper());
+            let fragments = || memory.fragments().within(lower, upper).next().is_some();
+            memory.points(lower, upper).next().is_some() || fragments()
+        };
+        for bounds in bounds_of(&self.options.sections)
+            .into_iter()
+            .filter(has_writes)
+        {
             let run = self.write_run(|table| add_memory(table, memory, &bounds))?;
             runs.extend(run);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shingle::live::Durability;
+use shingle::live::{CompactionPolicy, Durability, LiveOptions};
 use shingle::vfs::{Clock, OsClock, OsEntropy};
 
 use crate::engine::ids::{Ksuids, SyncIds};
@@ -40,7 +40,18 @@ pub struct PebbleOptions {
     pub observer: SharedObserver,
     /// What watches the store; default nothing ([`crate::observe`]).
     pub telemetry: Option<Arc<Telemetry>>,
+    /// Most bytes of writes that a store on disk holds in memory before it writes them to tables; default 64 MiB. A quarter
+    /// of the memory at most is used, whatever this says; at least 4 KiB.
+    pub write_buffer_bytes_max: u64,
+    /// When a store on disk merges what it wrote, and whether on a thread of its own.
+    pub compaction: CompactionPolicy,
+    /// Threads that sort, merge and compress for a store on disk; default the processors of the machine, at most 8. What is
+    /// written does not depend on it.
+    pub threads: usize,
 }
+
+/// Default of [`PebbleOptions::write_buffer_bytes_max`].
+const WRITE_BUFFER_BYTES: u64 = 64 << 20;
 
 impl Default for PebbleOptions {
     fn default() -> Self {
@@ -56,6 +67,9 @@ impl Default for PebbleOptions {
             memory_bytes_max: crate::MemoryBudget::DEFAULT_BYTES,
             observer: SharedObserver::default(),
             telemetry: None,
+            write_buffer_bytes_max: WRITE_BUFFER_BYTES,
+            compaction: CompactionPolicy::default(),
+            threads: LiveOptions::default().threads,
         }
     }
 }

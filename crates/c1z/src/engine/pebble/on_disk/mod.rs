@@ -31,8 +31,6 @@ use crate::ops::build::sections;
 use crate::record::sync_run;
 use crate::{Error, ErrorKind, Result};
 
-/// Most bytes of writes in memory before a run is written.
-const WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
 /// What a batch holds besides the asset in it.
 const BATCH_BYTES_MORE: u64 = 64 << 20;
 /// The share of the memory that sorts rows of one pass: one in so many.
@@ -140,11 +138,14 @@ fn live_options(options: &PebbleOptions) -> LiveOptions {
     let memory_bytes = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
     let batch_bytes_max = options.asset_len_max.saturating_add(BATCH_BYTES_MORE);
     let batch_bytes_max = batch_bytes_max.min(u32::MAX.into());
+    let write_buffer_bytes = usize::try_from(options.write_buffer_bytes_max).unwrap_or(usize::MAX);
     LiveOptions {
         memory_bytes,
-        write_buffer_bytes: WRITE_BUFFER_BYTES_MAX.min(memory_bytes / 4),
+        write_buffer_bytes: write_buffer_bytes.min(memory_bytes / 4),
         batch_bytes_max: usize::try_from(batch_bytes_max).unwrap_or(usize::MAX),
         durability: options.durability,
+        compaction: options.compaction,
+        threads: options.threads,
         sections: sections(),
         deriver: Some(Arc::new(IndexDeriver::new())),
         ..LiveOptions::default()
