@@ -8,6 +8,7 @@ pub mod chance;
 pub mod check;
 pub mod clock;
 mod error;
+pub mod fuzzing;
 pub mod generate;
 pub mod golden;
 pub mod hostile;

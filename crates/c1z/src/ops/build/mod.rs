@@ -36,6 +36,7 @@
 mod flow;
 mod manifest;
 mod options;
+mod spool;
 mod store;
 mod sync;
 pub mod v1;
@@ -45,6 +46,7 @@ mod workspace;
 pub use manifest::manifest_of;
 pub(crate) use options::sections;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
+pub(crate) use spool::Spool;
 pub use store::publish_store;
 pub(crate) use sync::is_own;
 pub use sync::{BuiltSync, RunToWrite, SyncBuilder};

@@ -7,6 +7,8 @@ mod faults;
 mod model;
 mod random;
 mod readers;
+#[cfg(feature = "schedules")]
+mod schedules;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -13,12 +13,15 @@
 
 mod builder;
 mod count;
+mod expanded;
 mod row;
 mod run;
 mod schema;
 mod typed;
 
 pub use builder::{V1Builder, V1Options, V1Summary, V1Table};
+pub(crate) use expanded::Expanded;
 pub use row::{V1Columns, V1Grant, V1Row};
 pub use run::V1Run;
+pub(crate) use schema::table_statements;
 pub(crate) use typed::{RecordRow, RecordTable};
