@@ -9,6 +9,7 @@ pub mod check;
 pub mod clock;
 pub mod durable;
 mod error;
+pub mod fuzzing;
 pub mod generate;
 pub mod golden;
 pub mod hostile;

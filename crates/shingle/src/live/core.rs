@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::metrics::Metrics;
 use super::worker::Jobs;
@@ -19,6 +19,7 @@ use crate::key::SeqNo;
 use crate::manifest::marker::{self, Mark};
 use crate::manifest::{self, FileName, FileNumber, Replay, TableMeta, VersionEdit};
 use crate::memory::MemTable;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, RwLock};
 use crate::version::Version;
 use crate::vfs::Fs;
 use crate::{Error, ErrorKind, Result};

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
 use super::checkpoint::{sync_name, with_next_file};
 use super::core::{Core, Inner, WriteSide};
@@ -20,6 +19,7 @@ use crate::manifest::marker::{self, Mark, Markers};
 use crate::manifest::{self, FileName, FileNumber, FormatVersion, TableMeta};
 use crate::memory::MemTable;
 use crate::options_file::OptionsFile;
+use crate::sync::{AtomicU64, Mutex, RwLock};
 use crate::version::Version;
 use crate::vfs::Fs;
 use crate::wal::{self, IngestedTable};

@@ -9,7 +9,7 @@
 //!
 //! A crash before 3 leaves the database as it was, one after it is finished by the next opening.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::core::{Inner, View, WriteSide};
 use super::expand;
@@ -23,6 +23,7 @@ use crate::iter::Bounds;
 use crate::manifest::marker::{self, Mark};
 use crate::manifest::{FormatVersion, Level};
 use crate::memory::MemTable;
+use crate::sync::MutexGuard;
 use crate::{Error, Result};
 
 /// A seal under way: nobody writes, and nothing is changed before [`Seal::finish`].

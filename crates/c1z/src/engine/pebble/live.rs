@@ -4,10 +4,11 @@
 //! one at a time; each publishes a view when it is done, before its call returns. While a sync ends, writes of records are
 //! refused (`Sealed`) instead of waiting: a write is either in what is sealed or was never accepted.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use shingle::batch::Batch;
+use shingle::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 
 use super::kv::Kv;
 use super::leftovers::Leftovers;

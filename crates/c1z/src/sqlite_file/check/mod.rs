@@ -24,8 +24,9 @@ use shingle::{Error, ErrorKind, Result};
 use super::catalog::{Definition, ObjectKind, SchemaObject};
 use super::database::Database;
 use super::node::{TreeKind, header_offset};
+use super::page_set::PageSet;
 use super::pager::{Caching, PageNo, Pager};
-use pages::{PageSet, Role};
+use pages::Role;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,10 @@ pub enum FindingKind {
     Null,
     /// Two entries of a unique index have one key.
     Duplicate,
-    /// An index entry is not of a row, or of a row with other values.
+    /// An index entry is of a row that does not exist.
     EntryWithoutRow,
+    /// An index entry is of a row with other values.
+    EntryOfOtherRow,
     /// A row has no entry in an index.
     RowWithoutEntry,
 }

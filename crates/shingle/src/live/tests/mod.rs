@@ -8,6 +8,8 @@ mod joins;
 mod model;
 mod random;
 mod readers;
+#[cfg(feature = "schedules")]
+mod schedules;
 mod shared;
 
 use std::collections::BTreeMap;

@@ -15,10 +15,11 @@ mod records;
 mod session;
 
 use std::io::Read;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use c1z_proto::connector::v2;
 use shingle::batch::Batch;
+use shingle::sync::MutexGuard;
 
 use self::records::Rule;
 use super::Shared;
