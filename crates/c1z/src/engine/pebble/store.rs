@@ -16,9 +16,11 @@ use super::on_disk::DiskKv;
 use super::options::PebbleOptions;
 use crate::budget::MemoryBudget;
 use crate::engine::contract::Contract;
+use crate::engine::source::Source;
 use crate::engine::types::SyncId;
 use crate::engine::{Identity, StorageEngine};
 use crate::keyspace::{Family, KeyRange, MetadataKey, prefix, stamp};
+use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, Result};
 
 /// A store of one sync in the layout of v3 files: records, indexes and digests are, key by key, what such a file holds.
@@ -141,6 +143,17 @@ impl PebbleStore {
     pub fn reopen(self, read_only: bool) -> Result<Self> {
         let live = self.contract.source();
         Self::open(Arc::clone(&live.kv), live.options.clone(), read_only)
+    }
+
+    /// The store as a part of a handle that stamps what it writes to several.
+    pub(crate) fn stamped_by(self, stamps: SharedStamps) -> Self {
+        self.contract.source().lock().stamps = stamps;
+        self
+    }
+
+    /// The rows, for a source of many syncs.
+    pub(crate) fn source(&self) -> &dyn Source {
+        self.contract.source()
     }
 
     /// What a user should know about the rows that the store began with.
