@@ -3,6 +3,7 @@
 //! A file holds *who has access to what*: resource types, resources, entitlements, grants and assets. Files of the first
 //! format (v1) hold a SQLite database with many syncs, files of today's format (v3) hold a Pebble database with one.
 
+pub mod archive;
 mod budget;
 pub mod digest;
 pub mod engine;

@@ -8,6 +8,7 @@ use shingle::db::{Database, ReadOptions};
 use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
+use crate::archive::{ArchiveOptions, EntryInfo, Folder};
 use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
 use crate::engine::pebble::{Kv, PebbleSource, unsealed};
@@ -86,6 +87,8 @@ enum Inside {
     },
     /// A SQLite database.
     Sqlite(sqlite_file::Database),
+    /// A folder of syncs, which is the source itself.
+    Folder(Arc<Folder>),
 }
 
 /// The most bytes that decoded blocks are kept in; half of the budget, if that is less. Point reads and reads by way of
@@ -208,6 +211,16 @@ impl fmt::Debug for Store {
     }
 }
 
+/// Whether a directory is a database, or has been one.
+fn is_database(fs: &dyn Fs, dir: &Path) -> Result<bool> {
+    let names = fs.list(dir);
+    let names = names.map_err(|e| Error::io("list the folder", dir, e))?;
+    Ok(names.iter().any(|name| name.starts_with(MANIFEST_MARKER)))
+}
+
+/// What the marker of a database directory begins with.
+const MANIFEST_MARKER: &str = "marker.manifest.";
+
 /// Opens a file for reading with the default options.
 ///
 /// ```
@@ -226,9 +239,9 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store> {
     open_with(path, &OpenOptions::default())
 }
 
-/// Opens a file, or the directory of a database that a v3 file would hold, for reading. A directory that a
-/// [`crate::engine::PebbleStore`] writes, here or elsewhere, or that a crash left, is shown as a recovery would find it at this
-/// moment, which [`Store::warnings`] says; nothing in it is changed.
+/// Opens a file, the directory of a database that a v3 file would hold, or a folder of syncs ([`crate::archive`]), for
+/// reading. A directory that a [`crate::engine::PebbleStore`] writes, here or elsewhere, or that a crash left, is shown as a
+/// recovery would find it at this moment, which [`Store::warnings`] says; nothing in it is changed.
 ///
 /// # Errors
 /// `NotFound` for a missing or empty file, `InvalidArgument` for a file of another kind, `DataLoss` for a damaged one,
@@ -244,6 +257,12 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store>
 
 impl Store {
     fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        if options.fs.metadata(path).is_ok_and(|found| found.is_dir)
+            && !is_database(&*options.fs, path)?
+            && Folder::is_one(&*options.fs, path)?
+        {
+            return Self::open_folder(path, options);
+        }
         match Found::open(path, options)? {
             Found::Pebble(file) => Self::of_database(path, file, options),
             Found::V1(file) => Self::open_v1(path, &file, options),
@@ -296,6 +315,35 @@ impl Store {
         })
     }
 
+    /// Opens a folder of syncs.
+    fn open_folder(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let archive_options = ArchiveOptions {
+            reading: options.clone(),
+            ..ArchiveOptions::default()
+        };
+        let folder = Arc::new(Folder::open_for_reading(path, archive_options)?);
+        let source: Box<dyn Source> = Box::new(Arc::clone(&folder));
+        let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
+        let contract = Arc::new(contract);
+        let observed = options.telemetry.as_ref().map(|telemetry| {
+            let (budget, folder) = (options.budget.clone(), Arc::clone(&folder));
+            observe(telemetry, &contract, move || {
+                let mut figures = Figures::default();
+                figures.budget(&budget);
+                figures.size = folder.size_on_disk().unwrap_or_default();
+                figures
+            })
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            contract,
+            observed,
+            warnings: folder.warnings().to_vec(),
+            inside: Inside::Folder(folder),
+            _cache_share: options.budget.reserve(0, "a folder of syncs")?,
+        })
+    }
+
     /// Opens the database that a v1 file holds.
     fn open_v1(path: &Path, file: &V1File, options: &OpenOptions) -> Result<Self> {
         let cache_bytes = (options.budget.limit() / 8).min(PAGE_CACHE_BYTES_MAX);
@@ -343,6 +391,11 @@ impl Store {
         })
     }
 
+    /// The rows, for a source of many syncs.
+    pub(crate) fn source(&self) -> &dyn Source {
+        self.contract.source()
+    }
+
     /// Reads of the file.
     pub fn reader(&self) -> &dyn Reader {
         match &self.observed {
@@ -370,7 +423,18 @@ impl Store {
     pub fn envelope(&self) -> Option<&V3File> {
         match &self.inside {
             Inside::Pebble { envelope, .. } => envelope.as_deref(),
-            Inside::Sqlite(_) => None,
+            Inside::Sqlite(_) | Inside::Folder(_) => None,
+        }
+    }
+
+    /// Where a sync of a folder is; none for a file.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn entry(&self, sync: &SyncId) -> Result<Option<EntryInfo>> {
+        match &self.inside {
+            Inside::Folder(folder) => folder.entry_info(sync).map(Some),
+            Inside::Pebble { .. } | Inside::Sqlite(_) => Ok(None),
         }
     }
 
@@ -378,14 +442,14 @@ impl Store {
     pub fn database(&self) -> Option<&Database> {
         match &self.inside {
             Inside::Pebble { database, .. } => Some(database),
-            Inside::Sqlite(_) => None,
+            Inside::Sqlite(_) | Inside::Folder(_) => None,
         }
     }
 
     /// The SQLite database inside, for tools; none but for a v1 file.
     pub fn sqlite(&self) -> Option<&sqlite_file::Database> {
         match &self.inside {
-            Inside::Pebble { .. } => None,
+            Inside::Pebble { .. } | Inside::Folder(_) => None,
             Inside::Sqlite(database) => Some(database),
         }
     }

@@ -19,7 +19,7 @@ use super::{Shared, sessions, snapshot};
 use crate::engine::reader::Metadata;
 use crate::engine::source::{Cursor, Source, SyncSnapshot};
 use crate::engine::types::{SyncId, SyncRun, Timestamp};
-use crate::sync::stamps::Stamps;
+use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, Result};
 
 /// A database that is written while it is read, and the state of its one handle.
@@ -39,7 +39,7 @@ pub(super) struct Live {
 /// What a write changes besides the rows.
 #[derive(Debug, Default)]
 pub(super) struct Handle {
-    pub(super) stamps: Stamps,
+    pub(super) stamps: SharedStamps,
     /// What the next change of a record has to drop; none: not known yet.
     leftovers: Option<Leftovers>,
 }

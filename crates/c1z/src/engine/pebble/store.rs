@@ -16,11 +16,13 @@ use super::on_disk::DiskKv;
 use super::options::PebbleOptions;
 use crate::budget::MemoryBudget;
 use crate::engine::contract::Contract;
+use crate::engine::source::Source;
 use crate::engine::types::SyncId;
 use crate::engine::{Identity, StorageEngine};
 use crate::keyspace::{Family, KeyRange, MetadataKey, prefix, stamp};
 use crate::observe::{Observed, Watch};
 use crate::store::{OpenOptions, PebbleFile};
+use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, Result};
 
 /// A store of one sync in the layout of v3 files: records, indexes and digests are, key by key, what such a file holds.
@@ -203,6 +205,17 @@ impl PebbleStore {
     /// `Io`, `Poisoned`; the store stays open then.
     pub fn close(&self) -> Result<()> {
         self.live().close()
+    }
+
+    /// The store as a part of a handle that stamps what it writes to several.
+    pub(crate) fn stamped_by(self, stamps: SharedStamps) -> Result<Self> {
+        self.contract.source().lock()?.stamps = stamps;
+        Ok(self)
+    }
+
+    /// The rows, for a source of many syncs.
+    pub(crate) fn source(&self) -> &dyn Source {
+        self.contract.source()
     }
 
     /// What a user should know about the rows that the store began with.
