@@ -8,6 +8,7 @@
 pub mod build;
 pub mod convert;
 pub mod copy;
+pub mod delta;
 pub mod diff;
 mod dump;
 pub mod maintain;

@@ -8,6 +8,7 @@
 
 mod building;
 mod copy;
+mod delta;
 mod diffing;
 mod dump;
 mod faults;
@@ -15,6 +16,7 @@ mod maintain;
 mod merge;
 mod ndjson;
 mod ndjson_v1;
+mod random_sync;
 mod rollback;
 mod support;
 mod why;

@@ -19,7 +19,7 @@
 mod inputs;
 mod to_v1;
 mod to_v3;
-mod v1_row;
+pub(super) mod v1_row;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

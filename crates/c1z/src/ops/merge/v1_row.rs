@@ -14,7 +14,7 @@ const GRANT: u8 = 3;
 const ASSET: u8 = 4;
 
 /// Appends a row without its sync and row id.
-pub(super) fn encode(row: &V1Row<'_>, out: &mut Vec<u8>) -> Result<()> {
+pub(in crate::ops) fn encode(row: &V1Row<'_>, out: &mut Vec<u8>) -> Result<()> {
     out.extend_from_slice(&row.discovered_at.seconds.to_be_bytes());
     out.extend_from_slice(&row.discovered_at.nanos.to_be_bytes());
     let (kind, flag) = match row.columns {
@@ -76,7 +76,7 @@ fn put(out: &mut Vec<u8>, part: &[u8]) -> Result<()> {
 }
 
 /// The time of an encoded row.
-pub(super) fn time_of(bytes: &[u8]) -> Result<Option<Timestamp>> {
+pub(in crate::ops) fn time_of(bytes: &[u8]) -> Result<Option<Timestamp>> {
     let (seconds, rest) = bytes.split_first_chunk().ok_or_else(torn)?;
     let (nanos, _) = rest.split_first_chunk().ok_or_else(torn)?;
     Ok(Some(Timestamp {
@@ -91,7 +91,7 @@ fn torn() -> Error {
 }
 
 /// A decoded row.
-pub(super) struct StoredRow<'a> {
+pub(in crate::ops) struct StoredRow<'a> {
     at: Timestamp,
     kind: u8,
     flag: bool,
@@ -99,7 +99,7 @@ pub(super) struct StoredRow<'a> {
 }
 
 impl<'a> StoredRow<'a> {
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self> {
+    pub(in crate::ops) fn decode(bytes: &'a [u8]) -> Result<Self> {
         let at = time_of(bytes)?.ok_or_else(torn)?;
         let rest = bytes.get(TIME_LEN..).ok_or_else(torn)?;
         let (kind, mut rest) = rest.split_first().ok_or_else(torn)?;
@@ -120,7 +120,7 @@ impl<'a> StoredRow<'a> {
     }
 
     /// The row, in a sync.
-    pub(super) fn row<'r>(&'r self, sync_id: &'r str) -> V1Row<'r> {
+    pub(in crate::ops) fn row<'r>(&'r self, sync_id: &'r str) -> V1Row<'r> {
         V1Row {
             rowid: None,
             sync_id,
