@@ -7,7 +7,7 @@
 //! --seed N --grants N --batch N
 //! --checkpoint-every N   steps
 //! --memory N --write-buffer N --fan-in N --threads N
-//! --halt PHASE:N         stop for ever before the N-th change of the disk in writing, sealing or publishing
+//! --halt PHASE:N         stop for ever before the N-th change of the disk in writing, sealing, marking or publishing
 //! --plant FAULT          forgotten-batch or no-log
 //! ```
 //!
@@ -26,7 +26,12 @@ use testkit::golden::ops;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-const PHASES: [Phase; 3] = [Phase::Writing, Phase::Sealing, Phase::Publishing];
+const PHASES: [Phase; 4] = [
+    Phase::Writing,
+    Phase::Sealing,
+    Phase::Marking,
+    Phase::Publishing,
+];
 
 struct Arguments {
     journey: Journey,
@@ -72,22 +77,18 @@ fn main() -> Outcome<()> {
         script,
         changes,
     } = arguments(std::env::args().skip(1))?;
-    journey.run(&script, &mut |event| {
-        match event {
-            Event::Opened(position) => println!("opened {position}"),
-            Event::Begun(index) => {
-                if index >= script.end() {
-                    changes.enter(Phase::Sealing);
-                }
-                println!("begun {index}");
-            }
-            Event::Done(index) => println!("done {index}"),
-            Event::Publishing => {
-                changes.enter(Phase::Publishing);
-                println!("publishing");
-            }
-            Event::Published => println!("published"),
-        };
+    journey.run(&script, &mut |event| match event {
+        Event::Opened(position) => println!("opened {position}"),
+        Event::Begun(index) => {
+            changes.enter(script.phase(index));
+            println!("begun {index}");
+        }
+        Event::Done(index) => println!("done {index}"),
+        Event::Publishing => {
+            changes.enter(Phase::Publishing);
+            println!("publishing");
+        }
+        Event::Published => println!("published"),
     })?;
     for (phase, count) in PHASES.iter().zip(&changes.counts) {
         println!("changes {phase:?} {}", count.load(Ordering::SeqCst));
@@ -162,6 +163,7 @@ fn halt_at(text: &str) -> Outcome<(Phase, u64)> {
     let phase = match phase {
         "writing" => Phase::Writing,
         "sealing" => Phase::Sealing,
+        "marking" => Phase::Marking,
         "publishing" => Phase::Publishing,
         _ => return Err(format!("unknown phase `{phase}`").into()),
     };

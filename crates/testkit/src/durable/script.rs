@@ -1,5 +1,6 @@
 //! A sync as a list of actions, with checkpoints that say where it goes on.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use c1z::engine::types::{SyncId, Timestamp};
@@ -24,6 +25,8 @@ pub enum Phase {
     Writing,
     /// Ending the sync.
     Sealing,
+    /// What is written after the end.
+    Marking,
     /// Making the file.
     Publishing,
 }
@@ -98,6 +101,15 @@ impl Script {
     /// Index of the action that ends the sync.
     pub fn end(&self) -> usize {
         self.end
+    }
+
+    /// The phase that action `index` belongs to.
+    pub fn phase(&self, index: usize) -> Phase {
+        match index.cmp(&self.end) {
+            Ordering::Less => Phase::Writing,
+            Ordering::Equal => Phase::Sealing,
+            Ordering::Greater => Phase::Marking,
+        }
     }
 
     /// Whether everything before it survives a power failure when action `index` is done.

@@ -84,9 +84,8 @@ impl Subject {
         };
         let (disk, tally) = (MemFs::new(), Arc::new(Tally::new()));
         let fs = BentFs::new(Arc::new(disk.clone()), Arc::<Tally>::clone(&tally));
-        let end = subject.script.end();
         let mut watch = |event| match event {
-            Event::Begun(index) if index == end => tally.enter(Phase::Sealing),
+            Event::Begun(index) => tally.enter(subject.script.phase(index)),
             Event::Publishing => tally.enter(Phase::Publishing),
             _ => {}
         };

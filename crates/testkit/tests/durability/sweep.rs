@@ -75,7 +75,7 @@ struct Left {
 /// What a sweep saw.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// Operations that the plan could have hit.
+    /// Operations that the plan could have hit; 0 if the sweep stopped before it knew.
     pub(crate) operations: usize,
     /// Operations that went wrong, one a run.
     pub(crate) points: usize,
@@ -90,8 +90,11 @@ pub(crate) struct Findings {
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (points, operations, images) = (self.points, self.operations, self.images);
-        write!(f, "{points} points of {operations} operations, ")?;
-        write!(f, "{} images ({} different):", images.0, images.1)?;
+        write!(f, "{points} points")?;
+        if operations > 0 {
+            write!(f, " of {operations} operations")?;
+        }
+        write!(f, ", {} images ({} different):", images.0, images.1)?;
         for ((image, outcome), count) in &self.outcomes {
             write!(f, " {image}/{outcome:?} {count}")?;
         }
