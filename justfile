@@ -86,3 +86,7 @@ durability:
 # The program is killed so many times while it writes, seals and publishes, and goes on each time.
 kill kills="120" seed="1":
     C1Z_KILLS={{kills}} C1Z_KILL_SEED={{seed}} cargo test -p testkit --test durability -- --nocapture kill::
+
+# Times comparisons and merges of the large files; FOLDER holds those of 100k and a million grants.
+bench-many folder:
+    bash .ci/bench-many {{folder}}
