@@ -52,6 +52,10 @@ bench-v1 folder:
 bench-convert folder:
     bash .ci/bench-convert {{folder}}
 
+# Merges of random files next to a map: so many histories.
+merge-oracle histories="10000":
+    C1Z_HISTORIES={{histories}} cargo test --release -p c1z --test ops -- merge::random --nocapture
+
 # Damaged bytes for every decoder, so many seconds each; hours of it are fine.
 fuzz seconds="10" seed="":
     cargo run --release -p c1z --example fuzz -- {{seconds}} {{seed}}
@@ -73,3 +77,16 @@ bench-write grants="1000000" memory="256":
 # Times every kind of call beside SQLite, and names those in which ours is slower. Compiles C.
 bench-engines grants="100000":
     cargo run --release -p c1z --features sqlite --example bench_engines -- {{grants}}
+    cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}
+
+# Every operation of a whole sync on disk fails, or is the last one before the power does: docs/testing.md.
+durability:
+    C1Z_SWEEP_STRIDE=1 cargo test -p testkit --test durability -- --nocapture faults canaries
+
+# The program is killed so many times while it writes, seals and publishes, and goes on each time.
+kill kills="120" seed="1":
+    C1Z_KILLS={{kills}} C1Z_KILL_SEED={{seed}} cargo test -p testkit --test durability -- --nocapture kill::
+
+# Times comparisons and merges of the large files; FOLDER holds those of 100k and a million grants.
+bench-many folder:
+    bash .ci/bench-many {{folder}}

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, ValueEnum};
 
 pub(crate) use self::commands::{
-    AccessArgs, AssetGetArgs, AssetsCommand, Command, CompareArgs, DiffArgs, EntitlementsArgs,
-    Export, ExportArgs, GrantsArgs, Inspect, ListArgs, OutArgs, PrincipalsArgs, PrincipalsCommand,
+    AccessArgs, AssetGetArgs, AssetsCommand, Command, CompareArgs, EntitlementsArgs, Export,
+    ExportArgs, GrantsArgs, Inspect, ListArgs, OutArgs, PrincipalsArgs, PrincipalsCommand,
     RepairArgs, ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand, VerifyArgs,
 };
 use crate::output::colour::When;

@@ -3,9 +3,11 @@
 //! fuzzer would.
 //!
 //! A decoder passes if it neither panics nor breaks the promise that its entry point asserts (what was accepted encodes
-//! back, reads end, offsets ascend). The seed is printed; a panic prints target, seed file and round on top.
+//! back, reads end, offsets ascend) nor takes memory without bound. The loop is `testkit::fuzzing`, whose tests plant
+//! faults. The seed is printed; an offence prints target, file and round.
 #![allow(
     clippy::print_stdout,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test tool: it reports on standard output and stops on unexpected data"
 )]
@@ -15,8 +17,9 @@ use std::time::Duration;
 
 use c1z::envelope::{EnvelopeFile, OpenOptions};
 use c1z::{MemoryBudget, digest, engine, envelope, keyspace, ops, record, sqlite_file};
-use shingle::vfs::{Clock, Fs, OsClock, OsFs, ReadFile};
+use shingle::vfs::{Fs, OsFs, ReadFile};
 use shingle::{manifest, sst, wal};
+use testkit::fuzzing::{Limit, fuzz};
 
 /// Files larger than this make slow rounds and find nothing more.
 const INPUT_LEN_MAX: u64 = 96 << 10;
@@ -116,16 +119,9 @@ fn main() {
             .filter(|file| endings.iter().any(|ending| ends_with(file, ending)))
             .collect();
         assert!(!inputs.is_empty(), "{name}: no golden file seeds it");
-        let rounds = fuzz(target, &inputs, seed, limit, name);
+        let rounds = run(target, &inputs, seed, limit, name);
         println!("{name}: {rounds} rounds over {} files", inputs.len());
     }
-}
-
-/// When a target had enough.
-#[derive(Clone, Copy)]
-struct Limit {
-    time: Duration,
-    rounds: u64,
 }
 
 fn ends_with(file: &Path, ending: &str) -> bool {
@@ -143,31 +139,22 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn fuzz(target: fn(&[u8]), inputs: &[&PathBuf], seed: u64, limit: Limit, name: &str) -> u64 {
-    let mut chance = Chance(seed);
-    let start = OsClock.monotonic();
-    let mut rounds = 0;
-    while rounds < limit.rounds && OsClock.monotonic().saturating_sub(start) < limit.time {
-        let Some(path) = inputs.get(chance.below(inputs.len())) else {
-            continue;
-        };
-        let whole = if DATABASE_TARGETS.contains(&name) {
-            database(path)
-        } else {
-            bytes(OsFs.open(path).unwrap().as_ref())
-        };
-        for _ in 0..200 {
-            let input = damage(&whole, &mut chance);
-            let outcome = std::panic::catch_unwind(|| target(&input));
-            assert!(
-                outcome.is_ok(),
-                "{name}: seed {seed} round {rounds} file {}",
-                path.display()
-            );
-            rounds += 1;
-        }
-    }
-    rounds
+/// Feeds damaged copies of the files to the target; stops the program at the first offence.
+fn run(target: fn(&[u8]), inputs: &[&PathBuf], seed: u64, limit: Limit, name: &str) -> u64 {
+    let read = |at: usize| match inputs.get(at) {
+        Some(path) if DATABASE_TARGETS.contains(&name) => database(path),
+        Some(path) => bytes(OsFs.open(path).unwrap().as_ref()),
+        None => Vec::new(),
+    };
+    fuzz(&target, inputs.len(), &read, seed, limit).unwrap_or_else(|found| {
+        let file = inputs
+            .get(found.input)
+            .map(|path| path.display().to_string());
+        panic!(
+            "{name}: seed {seed} file {}: {found}",
+            file.unwrap_or_default()
+        )
+    })
 }
 
 fn bytes(file: &dyn ReadFile) -> Vec<u8> {
@@ -184,54 +171,9 @@ fn database(path: &Path) -> Vec<u8> {
     }
 }
 
-/// A piece of the file, or all of it, with some bytes changed.
-fn damage(whole: &[u8], chance: &mut Chance) -> Vec<u8> {
-    let from = if chance.below(3) == 0 {
-        chance.below(whole.len())
-    } else {
-        0
-    };
-    let len = if chance.below(3) == 0 {
-        chance.below(4_096)
-    } else {
-        usize::MAX
-    };
-    let mut input: Vec<u8> = whole.iter().skip(from).take(len).copied().collect();
-    for _ in 0..chance.below(8) {
-        let at = chance.below(input.len());
-        let value = chance.next();
-        if let Some(byte) = input.get_mut(at) {
-            *byte = match value % 4 {
-                0 => 0xff,
-                1 => 0,
-                2 => *byte ^ (1 << (value >> 8 & 7)),
-                _ => value.to_le_bytes()[7],
-            };
-        }
-    }
-    input
-}
-
 /// The first bytes as one argument, the rest as the other.
 fn halves(bytes: &[u8], target: fn(&[u8], &[u8])) {
     let cut = usize::from(bytes.first().copied().unwrap_or(0)).min(bytes.len());
     let (key, value) = bytes.split_at(cut);
     target(key, value);
-}
-
-/// A xorshift generator: the same numbers for the same seed.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        let bound = u64::try_from(bound.max(1)).unwrap();
-        usize::try_from(self.next() % bound).unwrap()
-    }
 }

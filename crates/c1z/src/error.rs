@@ -106,6 +106,40 @@ pub const ERROR_KINDS: [ErrorKind; 28] = [
 ];
 
 impl ErrorKind {
+    /// The name of the kind in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid_argument",
+            Self::InvalidPageToken => "invalid_page_token",
+            Self::EngineMismatch => "engine_mismatch",
+            Self::CrossFilesystem => "cross_filesystem",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Cancelled => "cancelled",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::ResourceExhausted => "resource_exhausted",
+            Self::FailedPrecondition => "failed_precondition",
+            Self::NoCurrentSync => "no_current_sync",
+            Self::Sealed => "sealed",
+            Self::ReadOnly => "read_only",
+            Self::Ambiguous => "ambiguous",
+            Self::SyncNotFinished => "sync_not_finished",
+            Self::SyncNotExpanded => "sync_not_expanded",
+            Self::FormatNewer => "format_newer",
+            Self::FormatOlder => "format_older",
+            Self::UnknownRecordType => "unknown_record_type",
+            Self::TypeMismatch => "type_mismatch",
+            Self::Unsupported => "unsupported",
+            Self::Poisoned => "poisoned",
+            Self::Internal => "internal",
+            Self::Closed => "closed",
+            Self::EngineNotAvailable => "engine_not_available",
+            Self::Busy => "busy",
+            Self::Io => "io",
+            Self::DataLoss => "data_loss",
+        }
+    }
+
     /// The gRPC status code with its name.
     pub fn grpc(self) -> (u8, &'static str) {
         use ErrorKind as K;

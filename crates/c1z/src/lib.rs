@@ -3,6 +3,7 @@
 //! A file holds *who has access to what*: resource types, resources, entitlements, grants and assets. Files of the first
 //! format (v1) hold a SQLite database with many syncs, files of today's format (v3) hold a Pebble database with one.
 
+pub mod archive;
 mod budget;
 pub mod digest;
 pub mod engine;
@@ -11,6 +12,7 @@ mod error;
 mod hex;
 pub mod keyspace;
 pub mod ksuid;
+pub mod observe;
 pub mod ops;
 pub mod record;
 pub mod sqlite_file;

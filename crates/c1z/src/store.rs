@@ -8,19 +8,21 @@ use shingle::db::{Database, ReadOptions};
 use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
-use crate::Result;
+use crate::archive::{ArchiveOptions, EntryInfo, Folder};
 use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
-use crate::engine::pebble::PebbleSource;
+use crate::engine::pebble::{Kv, PebbleSource, unsealed};
 use crate::engine::reader::Metadata;
 use crate::engine::source::Source;
 use crate::engine::types::SyncId;
 use crate::engine::v1::V1Source;
 use crate::engine::{Profile, Reader};
 use crate::envelope::{self, EnvelopeFile, V1File, V3File};
+use crate::observe::{Figures, Observed, Telemetry, Watch};
 use crate::sqlite_file;
 use crate::unpack;
 use crate::v1_tables::Zone;
+use crate::{Error, Result};
 
 /// How a file is opened for reading. The default suits users: our own decisions, 256 MiB of memory, limits from the
 /// environment variables that the Go implementation reads (`c1z-envelope` §4.2).
@@ -42,8 +44,11 @@ pub struct OpenOptions {
     /// instants (D11); a file from a host in another zone needs that one.
     pub zone: Zone,
     /// Folder for the decoded database of a v1 file that does not fit `budget`: one file without a name, gone with the
-    /// [`Store`]. Default: none, which means the folder of the v1 file. Nothing else is ever written.
+    /// [`Store`]. Default: none, which means the folder of the v1 file. For a directory that is not sealed: folder for
+    /// sorting its indexes; default none, and what exceeds a quarter of `budget` is refused. Nothing else is ever written.
     pub scratch: Option<PathBuf>,
+    /// What watches the store; default nothing ([`crate::observe`]).
+    pub telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Default for OpenOptions {
@@ -57,6 +62,7 @@ impl Default for OpenOptions {
             variables: envelope::Variables::from_lookup(|name| std::env::var(name).ok()),
             zone: Zone::local(),
             scratch: None,
+            telemetry: None,
         }
     }
 }
@@ -65,7 +71,8 @@ impl Default for OpenOptions {
 /// is decoded when it is opened: into memory, or into the scratch folder, which [`Store::warnings`] then says.
 pub struct Store {
     path: PathBuf,
-    contract: Contract,
+    contract: Arc<Contract>,
+    observed: Option<(Observed<Arc<Contract>>, Watch)>,
     inside: Inside,
     warnings: Vec<String>,
     _cache_share: Reservation,
@@ -75,11 +82,13 @@ pub struct Store {
 enum Inside {
     /// A Pebble database, in an envelope unless the path is a database directory.
     Pebble {
-        envelope: Option<Box<V3File>>,
+        envelope: Option<Arc<V3File>>,
         database: Database,
     },
     /// A SQLite database.
     Sqlite(sqlite_file::Database),
+    /// A folder of syncs, which is the source itself.
+    Folder(Arc<Folder>),
 }
 
 /// The most bytes that decoded blocks are kept in; half of the budget, if that is less. Point reads and reads by way of
@@ -89,16 +98,111 @@ const BLOCK_CACHE_BYTES_MAX: u64 = 128 << 20;
 /// The most bytes that pages of a v1 database are kept in; an eighth of the budget, if that is less.
 const PAGE_CACHE_BYTES_MAX: u64 = 16 << 20;
 
-fn read_options(cache_bytes: u64) -> ReadOptions {
+/// Watches the calls of a store and what `figures` says.
+fn observe(
+    telemetry: &Arc<Telemetry>,
+    contract: &Arc<Contract>,
+    figures: impl Fn() -> Figures + Send + Sync + 'static,
+) -> (Observed<Arc<Contract>>, Watch) {
+    let observed = Observed::new(Arc::clone(contract), telemetry);
+    (observed, telemetry.watch(figures))
+}
+
+/// What lies at a path.
+enum Found {
+    Pebble(PebbleFile),
+    V1(Box<V1File>),
+}
+
+/// A Pebble database, in a v3 file or as a directory.
+pub(crate) struct PebbleFile {
+    pub(crate) database: Database,
+    envelope: Option<Arc<V3File>>,
+    cache_share: Reservation,
+}
+
+impl Found {
+    fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        if options.fs.metadata(path).is_ok_and(|found| found.is_dir) {
+            let file = PebbleFile::in_dir(path, options)?;
+            return Ok(Self::Pebble(file));
+        }
+        let envelope_options = envelope::OpenOptions {
+            limits: options.limits,
+            variables: options.variables.clone(),
+            payload: envelope::PayloadOptions::new(options.budget.clone()),
+        };
+        match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
+            EnvelopeFile::V3(file) => PebbleFile::in_envelope(file, options).map(Self::Pebble),
+            EnvelopeFile::V1(file) => Ok(Self::V1(Box::new(file))),
+        }
+    }
+}
+
+impl PebbleFile {
+    /// The database at `path`.
+    ///
+    /// # Errors
+    /// As [`open_with`]; `InvalidArgument` for a v1 file.
+    pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        match Found::open(path, options)? {
+            Found::Pebble(file) => Ok(file),
+            Found::V1(_) => Err(Error::invalid(
+                "the file is a v1 file, which holds a SQLite database",
+            )
+            .with_hint("convert it to v3 first")),
+        }
+    }
+
+    /// Its rows, those of indexes included.
+    fn rows(&self, options: &OpenOptions) -> Result<Arc<dyn Kv>> {
+        let database = self.database.clone();
+        if database.is_unsealed() {
+            let scratch = options.scratch.as_deref();
+            return unsealed::rows(database, &options.fs, scratch, &options.budget);
+        }
+        Ok(Arc::new(database))
+    }
+
+    fn in_dir(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let (cache_share, read_options) = read_options(options)?;
+        Ok(Self {
+            database: Database::open_shared(&options.fs, path, &read_options)?,
+            envelope: None,
+            cache_share,
+        })
+    }
+
+    fn in_envelope(file: Box<V3File>, options: &OpenOptions) -> Result<Self> {
+        let payload = file.payload()?;
+        let (cache_share, read_options) = read_options(options)?;
+        Ok(Self {
+            database: Database::open_sealed(payload, "", read_options)?,
+            envelope: Some(Arc::from(file)),
+            cache_share,
+        })
+    }
+}
+
+/// What a user should know about a directory that is not sealed.
+const UNSEALED: &str = "the directory is being written, or its writer stopped: this is what a recovery would find when \
+                        it was opened";
+
+fn read_options(options: &OpenOptions) -> Result<(Reservation, ReadOptions)> {
+    let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
+    let share = options
+        .budget
+        .reserve(cache_bytes, "cache of decoded blocks")?;
     let cache = BlockCache::new(usize::try_from(cache_bytes).unwrap_or(usize::MAX));
     let table = TableOptions {
         cache: Arc::new(cache),
         ..TableOptions::default()
     };
-    ReadOptions {
+    let read_options = ReadOptions {
         table,
         ..ReadOptions::default()
-    }
+    };
+    Ok((share, read_options))
 }
 
 impl fmt::Debug for Store {
@@ -106,6 +210,16 @@ impl fmt::Debug for Store {
         write!(f, "Store({})", self.path.display())
     }
 }
+
+/// Whether a directory is a database, or has been one.
+fn is_database(fs: &dyn Fs, dir: &Path) -> Result<bool> {
+    let names = fs.list(dir);
+    let names = names.map_err(|e| Error::io("list the folder", dir, e))?;
+    Ok(names.iter().any(|name| name.starts_with(MANIFEST_MARKER)))
+}
+
+/// What the marker of a database directory begins with.
+const MANIFEST_MARKER: &str = "marker.manifest.";
 
 /// Opens a file for reading with the default options.
 ///
@@ -125,7 +239,9 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store> {
     open_with(path, &OpenOptions::default())
 }
 
-/// Opens a file, or the directory of a database that a v3 file would hold, for reading.
+/// Opens a file, the directory of a database that a v3 file would hold, or a folder of syncs ([`crate::archive`]), for
+/// reading. A directory that a [`crate::engine::PebbleStore`] writes, here or elsewhere, or that a crash left, is shown as a
+/// recovery would find it at this moment, which [`Store::warnings`] says; nothing in it is changed.
 ///
 /// # Errors
 /// `NotFound` for a missing or empty file, `InvalidArgument` for a file of another kind, `DataLoss` for a damaged one,
@@ -141,37 +257,21 @@ pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store>
 
 impl Store {
     fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
-        if options.fs.metadata(path).is_ok_and(|found| found.is_dir) {
-            let fs = Arc::clone(&options.fs);
-            return Self::open_database(path, None, fs, path, options);
+        if options.fs.metadata(path).is_ok_and(|found| found.is_dir)
+            && !is_database(&*options.fs, path)?
+            && Folder::is_one(&*options.fs, path)?
+        {
+            return Self::open_folder(path, options);
         }
-        let envelope_options = envelope::OpenOptions {
-            limits: options.limits,
-            variables: options.variables.clone(),
-            payload: envelope::PayloadOptions::new(options.budget.clone()),
-        };
-        let file = match EnvelopeFile::open(options.fs.as_ref(), path, &envelope_options)? {
-            EnvelopeFile::V3(file) => file,
-            EnvelopeFile::V1(file) => return Self::open_v1(path, &file, options),
-        };
-        let payload = file.payload()?;
-        Self::open_database(path, Some(file), payload, Path::new(""), options)
+        match Found::open(path, options)? {
+            Found::Pebble(file) => Self::of_database(path, file, options),
+            Found::V1(file) => Self::open_v1(path, &file, options),
+        }
     }
 
-    /// Opens the database in `dir` of `fs`, which is what lies at `path`.
-    fn open_database(
-        path: &Path,
-        file: Option<Box<V3File>>,
-        fs: Arc<dyn Fs>,
-        dir: &Path,
-        options: &OpenOptions,
-    ) -> Result<Self> {
-        let cache_bytes = (options.budget.limit() / 2).min(BLOCK_CACHE_BYTES_MAX);
-        let cache_share = options
-            .budget
-            .reserve(cache_bytes, "cache of decoded blocks")?;
-        let database = Database::open_sealed(fs, dir, read_options(cache_bytes))?;
+    fn of_database(path: &Path, file: PebbleFile, options: &OpenOptions) -> Result<Self> {
         let (format, payload_encoding) = file
+            .envelope
             .as_ref()
             .map_or(("", ""), |file| ("v3", file.encoding().as_str()));
         let metadata = Metadata {
@@ -179,18 +279,68 @@ impl Store {
             format,
             payload_encoding,
         };
-        let (source, warnings) = PebbleSource::open(database.clone(), metadata, &options.budget)?;
+        let kv = file.rows(options)?;
+        let (source, mut warnings) = PebbleSource::open(&kv, metadata, &options.budget)?;
+        if file.database.is_unsealed() {
+            warnings.push(UNSEALED.to_owned());
+        }
         let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
+        let contract = Arc::new(contract);
+        let observed = options.telemetry.as_ref().map(|telemetry| {
+            let (database, file) = (file.database.clone(), file.envelope.clone());
+            let budget = options.budget.clone();
+            let size = contract.source().size_on_disk().unwrap_or_default();
+            observe(telemetry, &contract, move || {
+                let mut figures = Figures::default();
+                figures.database(&database.counters(), &database.level_shapes());
+                if let Some(file) = &file {
+                    figures.envelope(&file.counters());
+                }
+                figures.budget(&budget);
+                figures.size = size;
+                figures
+            })
+        });
         Ok(Self {
             path: path.to_owned(),
             contract,
+            observed,
             inside: Inside::Pebble {
-                envelope: file,
-                database,
+                envelope: file.envelope,
+                database: file.database,
             },
             warnings,
-            _cache_share: cache_share,
+            _cache_share: file.cache_share,
+        })
+    }
+
+    /// Opens a folder of syncs.
+    fn open_folder(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let archive_options = ArchiveOptions {
+            reading: options.clone(),
+            ..ArchiveOptions::default()
+        };
+        let folder = Arc::new(Folder::open_for_reading(path, archive_options)?);
+        let source: Box<dyn Source> = Box::new(Arc::clone(&folder));
+        let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
+        let contract = Arc::new(contract);
+        let observed = options.telemetry.as_ref().map(|telemetry| {
+            let (budget, folder) = (options.budget.clone(), Arc::clone(&folder));
+            observe(telemetry, &contract, move || {
+                let mut figures = Figures::default();
+                figures.budget(&budget);
+                figures.size = folder.size_on_disk().unwrap_or_default();
+                figures
+            })
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            contract,
+            observed,
+            warnings: folder.warnings().to_vec(),
+            inside: Inside::Folder(folder),
+            _cache_share: options.budget.reserve(0, "a folder of syncs")?,
         })
     }
 
@@ -214,18 +364,44 @@ impl Store {
         let database = sqlite_file::Database::open_with(unpacked.file, read_options)?;
         let source = V1Source::open(&database, options.zone.clone(), file.file_len())?;
         let source: Box<dyn Source> = Box::new(source);
+        let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
+        let contract = Arc::new(contract);
+        let observed = options.telemetry.as_ref().map(|telemetry| {
+            let (database, envelope) = (database.clone(), file.counters());
+            let (budget, size) = (options.budget.clone(), file.file_len());
+            observe(telemetry, &contract, move || {
+                let mut figures = Figures::default();
+                let pages = database.counters();
+                figures.page_lookups = pages.asked;
+                figures.page_reads = pages.read;
+                // The envelope was decoded when the file was opened, and is not read again.
+                figures.envelope(&envelope);
+                figures.budget(&budget);
+                figures.size = size;
+                figures
+            })
+        });
         Ok(Self {
             path: path.to_owned(),
-            contract: Contract::new(source, options.profile, Arc::clone(&options.clock)),
+            contract,
+            observed,
             inside: Inside::Sqlite(database),
             warnings,
             _cache_share: cache_share,
         })
     }
 
+    /// The rows, for a source of many syncs.
+    pub(crate) fn source(&self) -> &dyn Source {
+        self.contract.source()
+    }
+
     /// Reads of the file.
     pub fn reader(&self) -> &dyn Reader {
-        &self.contract
+        match &self.observed {
+            Some((observed, _)) => observed,
+            None => &*self.contract,
+        }
     }
 
     /// Pins reads that name no sync to this one, or unpins them.
@@ -247,7 +423,18 @@ impl Store {
     pub fn envelope(&self) -> Option<&V3File> {
         match &self.inside {
             Inside::Pebble { envelope, .. } => envelope.as_deref(),
-            Inside::Sqlite(_) => None,
+            Inside::Sqlite(_) | Inside::Folder(_) => None,
+        }
+    }
+
+    /// Where a sync of a folder is; none for a file.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn entry(&self, sync: &SyncId) -> Result<Option<EntryInfo>> {
+        match &self.inside {
+            Inside::Folder(folder) => folder.entry_info(sync).map(Some),
+            Inside::Pebble { .. } | Inside::Sqlite(_) => Ok(None),
         }
     }
 
@@ -255,14 +442,14 @@ impl Store {
     pub fn database(&self) -> Option<&Database> {
         match &self.inside {
             Inside::Pebble { database, .. } => Some(database),
-            Inside::Sqlite(_) => None,
+            Inside::Sqlite(_) | Inside::Folder(_) => None,
         }
     }
 
     /// The SQLite database inside, for tools; none but for a v1 file.
     pub fn sqlite(&self) -> Option<&sqlite_file::Database> {
         match &self.inside {
-            Inside::Pebble { .. } => None,
+            Inside::Pebble { .. } | Inside::Folder(_) => None,
             Inside::Sqlite(database) => Some(database),
         }
     }

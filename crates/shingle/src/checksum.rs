@@ -11,6 +11,20 @@ pub(crate) fn masked_crc32c(parts: &[&[u8]]) -> u32 {
     )
 }
 
+/// A [`masked_crc32c`] whose parts come one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PartsCrc(u32);
+
+impl PartsCrc {
+    pub(crate) fn add(&mut self, part: &[u8]) {
+        self.0 = crc32c::crc32c_append(self.0, part);
+    }
+
+    pub(crate) fn masked(self) -> u32 {
+        mask(self.0)
+    }
+}
+
 /// The stored form of a CRC-32C.
 pub(crate) fn mask(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(0xa282_ead8)

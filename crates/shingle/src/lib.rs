@@ -25,6 +25,8 @@ mod order;
 mod parallel;
 mod record;
 pub mod sst;
+#[doc(hidden)]
+pub mod sync;
 #[cfg(test)]
 mod testing;
 pub mod version;

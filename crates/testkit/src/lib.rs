@@ -7,7 +7,9 @@
 pub mod chance;
 pub mod check;
 pub mod clock;
+pub mod durable;
 mod error;
+pub mod fuzzing;
 pub mod generate;
 pub mod golden;
 pub mod hostile;

@@ -110,7 +110,8 @@ pub fn replay(
     Ok(done)
 }
 
-fn perform(
+/// Does one step.
+pub(crate) fn perform(
     engine: &dyn StorageEngine,
     step: &Step,
     syncs: &mut Vec<SyncId>,

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{ConvertArgs, ExportC1zArgs, ToPebbleArgs};
+use crate::commands::{
+    ConvertArgs, DiffArgs, ExportC1zArgs, MergeArgs, OptimizeArgs, RollbackExpansionArgs,
+    SnapshotArgs, ToPebbleArgs, WhoArgs, WhyArgs,
+};
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
@@ -25,7 +28,11 @@ pub(crate) enum Command {
     Principals(PrincipalsArgs),
     /// Everything that one principal has access to
     Access(AccessArgs),
-    /// What changed between the two latest finished full syncs of the file
+    /// Those who hold an entitlement, directly or through others
+    Who(WhoArgs),
+    /// The ways by which a principal comes to hold an entitlement; exits with 1 if it does not
+    Why(WhyArgs),
+    /// What changed between two syncs: of two files, or the two latest finished full ones of one
     Diff(DiffArgs),
     /// Icons and other files that the sync brought along
     Assets {
@@ -44,6 +51,17 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// One sync of a v1 file as a v3 file
     ToPebble(ToPebbleArgs),
+    /// One sync out of a base and newer syncs, each in a file of its own
+    Merge(MergeArgs),
+    /// Write the file anew in its place, without what nobody needs; it stays if it would not shrink
+    #[command(visible_alias = "compact")]
+    Optimize(OptimizeArgs),
+    /// Count the rows of finished syncs again, and record what was counted
+    RecalculateStats,
+    /// A copy of all that the file holds, unfinished syncs too
+    Snapshot(SnapshotArgs),
+    /// A file with the expansion of one sync taken back
+    RollbackExpansion(RollbackExpansionArgs),
     /// The database inside the file, as it is
     #[command(hide = true)]
     DumpDb(ExportArgs),
@@ -185,13 +203,6 @@ pub(crate) struct AccessArgs {
     /// The principal's id
     #[arg(short = 'r', long, value_name = "ID")]
     pub(crate) resource: String,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct DiffArgs {
-    /// Exit with 1 if anything changed
-    #[arg(long)]
-    pub(crate) exit_code: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -10,19 +10,33 @@ mod entitlements;
 mod export;
 mod grants;
 mod inspect;
+mod merge;
+mod optimize;
 mod principals;
+mod recalculate_stats;
 mod repair;
 mod resource_types;
 mod resources;
+mod rollback_expansion;
 mod sessions;
+mod snapshot;
 mod stats;
 mod syncs;
 mod to_pebble;
+mod verify;
+mod who;
+mod why;
 
 pub(crate) use convert::ConvertArgs;
+pub(crate) use diff::DiffArgs;
 pub(crate) use export::ExportC1zArgs;
+pub(crate) use merge::MergeArgs;
+pub(crate) use optimize::OptimizeArgs;
+pub(crate) use rollback_expansion::RollbackExpansionArgs;
+pub(crate) use snapshot::SnapshotArgs;
 pub(crate) use to_pebble::ToPebbleArgs;
-mod verify;
+pub(crate) use who::WhoArgs;
+pub(crate) use why::WhyArgs;
 
 use crate::args::{Args, Command, Format, Global};
 use crate::failure::{Failure, Verdict};
@@ -39,12 +53,19 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::Grants(args) => grants::run(global, args),
         Command::Principals(args) => principals::run(global, args),
         Command::Access(args) => access::run(global, args),
+        Command::Who(args) => who::run(global, args),
+        Command::Why(args) => return why::run(global, args),
         Command::Diff(args) => return diff::run(global, args),
         Command::Assets { what } => assets::run(global, what),
         Command::Sessions { what } => sessions::run(global, what),
         Command::Export(export) => export::run(global, export),
         Command::Convert(args) => convert::run(global, args),
         Command::ToPebble(args) => to_pebble::run(global, args),
+        Command::RollbackExpansion(args) => rollback_expansion::run(global, args),
+        Command::Snapshot(args) => snapshot::run(global, args),
+        Command::Merge(args) => merge::run(global, args),
+        Command::Optimize(args) => optimize::run(global, args),
+        Command::RecalculateStats => recalculate_stats::run(global),
         Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
         Command::Verify(args) => return verify::run(global, args),

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use c1z::engine::types::SyncStats;
 use c1z::keyspace::Key;
 use c1z::ops::repair::{Loss, RepairOptions, RepairReport, RunSource, repair};
 use serde_json::{Value, json};
@@ -37,12 +38,24 @@ fn print(args: &RepairArgs, report: &RepairReport) -> Result<(), Failure> {
     let verdict = if report.is_complete {
         "every record is saved"
     } else {
-        "records may be missing; the sync is written as unfinished"
+        "records may be missing; what was saved is written as unfinished"
     };
     writeln!(out, "{}: {verdict}", args.output.display())?;
     for (kind, saved, recorded) in report.by_kind() {
         let of = recorded.map_or_else(String::new, |recorded| format!(" of {recorded}"));
         writeln!(out, "  {}: {saved}{of}", kind.as_str())?;
+    }
+    if report.syncs.len() > 1 {
+        for sync in &report.syncs {
+            let of = sync.recorded.as_ref();
+            let of = of.map_or_else(String::new, |recorded| format!(" of {}", total(recorded)));
+            writeln!(
+                out,
+                "  sync {}: {}{of} records",
+                sync.id,
+                total(&sync.saved)
+            )?;
+        }
     }
     for (count, what) in [
         (report.moved, "moved to their own key"),
@@ -59,6 +72,11 @@ fn print(args: &RepairArgs, report: &RepairReport) -> Result<(), Failure> {
         writeln!(out, "  lost: {}", printable(&line(loss)))?;
     }
     Ok(out.flush()?)
+}
+
+/// Records of all kinds.
+fn total(stats: &SyncStats) -> i64 {
+    stats.resource_types + stats.resources + stats.entitlements + stats.grants + stats.assets
 }
 
 fn line(loss: &Loss) -> String {
@@ -106,6 +124,8 @@ fn document(args: &RepairArgs, report: &RepairReport) -> Value {
             "fromHex": hex(loss.from.as_deref()),
             "to": loss.to.as_deref().map(|key| end(Some(key))),
             "toHex": hex(loss.to.as_deref()),
+            "rowsFrom": loss.rows.as_ref().map(|rows| *rows.start()),
+            "rowsTo": loss.rows.as_ref().map(|rows| *rows.end()),
             "detail": loss.detail,
         })
     });
@@ -114,6 +134,11 @@ fn document(args: &RepairArgs, report: &RepairReport) -> Value {
         "output": args.output.display().to_string(),
         "complete": report.is_complete,
         "records": kinds.to_vec(),
+        "syncs": report.syncs.iter().map(|sync| json!({
+            "id": sync.id.as_str(),
+            "saved": total(&sync.saved),
+            "recorded": sync.recorded.as_ref().map(total),
+        })).collect::<Vec<_>>(),
         "moved": report.moved,
         "dropped": report.dropped,
         "droppedExamples": report.dropped_examples,
@@ -124,6 +149,6 @@ fn document(args: &RepairArgs, report: &RepairReport) -> Value {
         },
         "losses": losses.collect::<Vec<_>>(),
         "warnings": report.warnings,
-        "bytes": report.envelope.file_len,
+        "bytes": report.file_len,
     })
 }

@@ -9,11 +9,16 @@
 
 mod bytes;
 mod commands;
+mod diffing;
 mod failing;
 mod frame;
 mod golden;
 mod hostile;
 mod jq;
+mod maintain;
+mod merging;
+mod paths;
 mod people;
 mod pipes;
+mod rollback;
 mod support;

@@ -57,6 +57,37 @@ pub(crate) trait Source: Send + Sync + fmt::Debug {
     fn size_on_disk(&self) -> Result<u64>;
 }
 
+impl<S: Source + ?Sized> Source for Arc<S> {
+    fn metadata(&self) -> Metadata {
+        (**self).metadata()
+    }
+
+    fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
+        (**self).sync_runs()
+    }
+
+    fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {
+        (**self).snapshot(sync)
+    }
+
+    fn session_get(&self, sync: &SyncId, key: &str) -> Result<Option<Vec<u8>>> {
+        (**self).session_get(sync, key)
+    }
+
+    fn session_entries(
+        &self,
+        sync: &SyncId,
+        prefix: &str,
+        from: &str,
+    ) -> Result<Cursor<(String, Vec<u8>)>> {
+        (**self).session_entries(sync, prefix, from)
+    }
+
+    fn size_on_disk(&self) -> Result<u64> {
+        (**self).size_on_disk()
+    }
+}
+
 /// One sync at one instant. Cheap to make; cursors made from it outlive it.
 pub(crate) trait SyncSnapshot: Send {
     fn resource_types(&self, after: After<'_>) -> Result<Cursor<v2::ResourceType>>;

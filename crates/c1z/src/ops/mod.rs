@@ -7,14 +7,20 @@
 
 pub mod build;
 pub mod convert;
+pub mod copy;
+pub mod delta;
 pub mod diff;
 mod dump;
+pub mod maintain;
+pub mod merge;
 pub mod ndjson;
-mod observe;
+pub(crate) mod observe;
 mod raw;
 pub mod repair;
+pub mod rollback;
 pub mod verify;
+pub mod why;
 
 pub use dump::{Dumped, dump};
-pub use observe::{NoObserver, Observer, Progress, Step};
+pub use observe::{NoObserver, Observer, Progress, SharedObserver, Step};
 pub use raw::{RecordKind, StoredRecord};

@@ -1,5 +1,7 @@
 //! Watching an operation while it runs, and stopping it.
 
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::RecordKind;
@@ -17,7 +19,9 @@ pub enum Step {
     Sort,
     /// Indexes and digests are written.
     Indexes,
-    /// The finished database is packed into its envelope.
+    /// A live database is sealed: indexes, digests and statistics of an ending sync.
+    Seal,
+    /// The finished database is packed into its envelope; bytes are those of its files.
     Pack,
     /// Files are read to their end and checked; rows are entries of tables.
     Files,
@@ -38,13 +42,33 @@ pub struct Progress {
     pub rows: u64,
     /// Rows of this step in all, where known.
     pub rows_total: Option<u64>,
+    /// Bytes of this step that are done; 0 where rows are counted alone.
+    pub bytes: u64,
+    /// Bytes of this step in all, where known.
+    pub bytes_total: Option<u64>,
+}
+
+impl Progress {
+    /// A step that begins.
+    pub fn of(step: Step) -> Self {
+        Self {
+            step,
+            rows: 0,
+            rows_total: None,
+            bytes: 0,
+            bytes_total: None,
+        }
+    }
 }
 
 /// Watches an operation.
 pub trait Observer: Send + Sync {
-    /// Called at the start of each step and every few thousand rows. An error, for example
-    /// [`crate::ErrorKind::Cancelled`], stops the operation and is what it returns; nothing is left
-    /// behind then.
+    /// Called at the start of each step, every few thousand rows or MiB, and when their number is final.
+    /// Between two calls lie milliseconds of work, but for sorts and merges, which say nothing while
+    /// they run: who has to show a sign of life keeps the last progress and its own clock.
+    ///
+    /// An error, for example [`crate::ErrorKind::Cancelled`], stops the operation and is what it
+    /// returns; nothing is left behind then.
     fn advanced(&self, progress: &Progress) -> Result<()>;
 }
 
@@ -55,6 +79,35 @@ pub struct NoObserver;
 impl Observer for NoObserver {
     fn advanced(&self, _: &Progress) -> Result<()> {
         Ok(())
+    }
+}
+
+/// An observer among the options of an operation; default one that watches nothing.
+#[derive(Clone)]
+pub struct SharedObserver(Arc<dyn Observer>);
+
+impl SharedObserver {
+    /// Shares `observer`.
+    pub fn new(observer: Arc<dyn Observer>) -> Self {
+        Self(observer)
+    }
+}
+
+impl Default for SharedObserver {
+    fn default() -> Self {
+        Self(Arc::new(NoObserver))
+    }
+}
+
+impl fmt::Debug for SharedObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedObserver")
+    }
+}
+
+impl Observer for SharedObserver {
+    fn advanced(&self, progress: &Progress) -> Result<()> {
+        self.0.advanced(progress)
     }
 }
 
@@ -86,17 +139,28 @@ impl<'a> SharedMeter<'a> {
     pub(crate) fn row(&self, count: &mut u64) -> Result<()> {
         *count += 1;
         if (*count).is_multiple_of(INTERVAL) {
-            let before = self.rows.fetch_add(INTERVAL, Ordering::Relaxed);
-            self.tell(before + INTERVAL)?;
+            self.add(INTERVAL)?;
         }
         Ok(())
     }
 
+    /// One caller is done with all of its `count` rows.
+    pub(crate) fn end(&self, count: u64) -> Result<()> {
+        match count % INTERVAL {
+            0 => Ok(()),
+            rest => self.add(rest),
+        }
+    }
+
+    fn add(&self, rows: u64) -> Result<()> {
+        let before = self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.tell(before + rows)
+    }
+
     fn tell(&self, rows: u64) -> Result<()> {
         self.observer.advanced(&Progress {
-            step: self.step,
             rows,
-            rows_total: None,
+            ..Progress::of(self.step)
         })
     }
 }
@@ -118,9 +182,8 @@ impl<'a> Meter<'a> {
         let meter = Self {
             observer,
             progress: Progress {
-                step,
-                rows: 0,
                 rows_total,
+                ..Progress::of(step)
             },
             next: INTERVAL,
         };
@@ -135,6 +198,14 @@ impl<'a> Meter<'a> {
             return Ok(());
         }
         self.next = self.progress.rows + INTERVAL;
+        self.observer.advanced(&self.progress)
+    }
+
+    /// The step is done.
+    pub(crate) fn end(&self) -> Result<()> {
+        if self.progress.rows % INTERVAL == 0 {
+            return Ok(());
+        }
         self.observer.advanced(&self.progress)
     }
 }

@@ -51,13 +51,25 @@ impl<'a> AssetView<'a> {
     /// Appends the canonical bytes of the record.
     pub fn encode_into(&self, out: &mut Vec<u8>) {
         out.reserve(self.data.len() + 128);
+        let tail = self.encode_around(self.data.len(), out);
+        out.extend_from_slice(self.data);
+        out.extend_from_slice(&tail);
+    }
+
+    /// Appends the canonical bytes of a record with `len` bytes of data up to them, whatever
+    /// [`AssetView::data`] says; returns those behind them.
+    pub(crate) fn encode_around(&self, len: usize, out: &mut Vec<u8>) -> Vec<u8> {
         wire::put_nonempty(out, 1, self.sync_id.as_bytes());
         wire::put_nonempty(out, 2, self.external_id.as_bytes());
         wire::put_nonempty(out, 3, self.content_type.as_bytes());
-        wire::put_nonempty(out, 4, self.data);
-        if let Some(moment) = self.discovered_at {
-            timestamp::put(moment, out, 5);
+        if len > 0 {
+            wire::put_header(out, 4, len);
         }
+        let mut tail = Vec::new();
+        if let Some(moment) = self.discovered_at {
+            timestamp::put(moment, &mut tail, 5);
+        }
+        tail
     }
 }
 

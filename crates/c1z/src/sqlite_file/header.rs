@@ -62,6 +62,22 @@ impl FileHeader {
         self.page_size - u32::from(self.reserved_bytes)
     }
 
+    /// What all files of this kind had in their header: stands in for one that cannot be read.
+    pub(super) fn usual() -> Self {
+        Self {
+            page_size: 4096,
+            reserved_bytes: 0,
+            write_ahead_log: false,
+            page_count: None,
+            freelist_head: 0,
+            freelist_count: 0,
+            schema_cookie: 0,
+            largest_root: 0,
+            user_version: 0,
+            application_id: 0,
+        }
+    }
+
     /// Decodes the header from the first bytes of a file.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
         let fields = Fields(bytes);

@@ -91,6 +91,22 @@ impl Pager {
         })
     }
 
+    /// Opens a file that was cut or damaged: `header` is taken instead of the file's, and the pages are
+    /// those that are whole.
+    pub(super) fn open_damaged(file: Arc<dyn ReadFile>, header: FileHeader) -> Self {
+        let whole = file.len() / u64::from(header.page_size);
+        let page_count = u32::try_from(whole).unwrap_or(u32::MAX);
+        Self {
+            file,
+            sizes: LocalSizes::new(header.usable_bytes(), page_count),
+            header,
+            page_count,
+            slots: Box::new([]),
+            asked: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+        }
+    }
+
     pub(super) fn header(&self) -> &FileHeader {
         &self.header
     }
@@ -119,8 +135,8 @@ impl Pager {
     /// ([`Pager::check`]).
     pub(super) fn page(&self, no: PageNo, caching: Caching) -> Result<PageBytes> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let slot = self.slots.get(no.0 as usize % self.slots.len());
-        let Some(slot) = slot else {
+        let slot = (no.0 as usize).checked_rem(self.slots.len());
+        let Some(slot) = slot.and_then(|slot| self.slots.get(slot)) else {
             return self.read(no);
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);

@@ -164,6 +164,11 @@ impl Record {
         self.fields.len()
     }
 
+    /// Serial type of field `i`.
+    pub(super) fn serial(&self, i: usize) -> Option<u64> {
+        self.fields.get(i).map(|field| field.serial)
+    }
+
     /// Whether the payload continues on overflow pages.
     pub(super) fn spills(&self) -> bool {
         self.payload.overflow.is_some()

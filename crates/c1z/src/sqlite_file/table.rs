@@ -27,6 +27,10 @@ impl Table {
         Self { pager, def, root }
     }
 
+    pub(super) fn parts(&self) -> (&Arc<Pager>, &Arc<TableDef>) {
+        (&self.pager, &self.def)
+    }
+
     /// What the table's statement says.
     pub fn definition(&self) -> &TableDef {
         &self.def

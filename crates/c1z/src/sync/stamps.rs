@@ -1,6 +1,22 @@
 //! Instants for rows and runs: each later than the one before (`store-contract` §3.4, clock note).
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::engine::types::Timestamp;
+
+/// The stamps of one handle, also when the handle is several databases.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedStamps(Arc<Mutex<Stamps>>);
+
+impl SharedStamps {
+    /// The stamp of what happens `now`.
+    pub(crate) fn next(&self, now: Timestamp) -> Timestamp {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next(now)
+    }
+}
 
 /// Hands out the stamps of one handle.
 ///

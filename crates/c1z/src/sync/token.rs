@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | 1 | version, 1 |
 //! | 1 | 1 | operation tag |
-//! | 2 | 8 | XXH64 of operation, sync id and filter, little-endian |
+//! | 2 | 8 | XXH64 of operation, sync id, filter and position, little-endian |
 //! | 10 | 2 | length of the sync id, little-endian |
 //! | 12 | n | sync id: a sequence of pages sticks to the sync of its first page |
 //! | 12+n | rest | position: the engine's key of the last row |
@@ -60,7 +60,7 @@ pub(crate) fn encode(binding: Binding<'_>, sync: &SyncId, last_row: &[u8]) -> Re
         .map_err(|_| Error::invalid("sync id is too long for a page token"))?;
     let mut bytes = Vec::with_capacity(12 + id.len() + last_row.len());
     bytes.extend([VERSION, binding.operation as u8]);
-    bytes.extend(binding_hash(binding, id).to_le_bytes());
+    bytes.extend(binding_hash(binding, id, last_row).to_le_bytes());
     bytes.extend(id_len.to_le_bytes());
     bytes.extend(id);
     bytes.extend(last_row);
@@ -93,8 +93,8 @@ pub(crate) fn decode(binding: Binding<'_>, token: &str) -> Result<Option<Positio
     let (id, last_row) = rest
         .split_at_checked(usize::from(u16::from_le_bytes([l0, l1])))
         .ok_or_else(|| bad("it is too short"))?;
-    if u64::from_le_bytes([h0, h1, h2, h3, h4, h5, h6, h7]) != binding_hash(binding, id) {
-        return Err(bad("it belongs to another filter"));
+    if u64::from_le_bytes([h0, h1, h2, h3, h4, h5, h6, h7]) != binding_hash(binding, id, last_row) {
+        return Err(bad("it belongs to another filter, or was changed"));
     }
     let id = std::str::from_utf8(id).map_err(|_| bad("its sync id is not text"))?;
     Ok(Some(Position {
@@ -111,12 +111,14 @@ pub(crate) fn is_of(operation: Operation, token: &str) -> bool {
             .is_ok_and(|bytes| bytes.len() >= 12 && bytes.starts_with(&[VERSION, operation as u8]))
 }
 
-fn binding_hash(binding: Binding<'_>, sync: &[u8]) -> u64 {
+fn binding_hash(binding: Binding<'_>, sync: &[u8], last_row: &[u8]) -> u64 {
     let mut hash = xxhash_rust::xxh64::Xxh64::new(0);
     hash.update(&[binding.operation as u8]);
     hash.update(&(sync.len() as u64).to_le_bytes());
     hash.update(sync);
+    hash.update(&(binding.filter.len() as u64).to_le_bytes());
     hash.update(binding.filter.as_bytes());
+    hash.update(last_row);
     hash.digest()
 }
 

@@ -39,9 +39,15 @@ impl<T: V1Table> TypedTable<T> {
     /// `DataLoss` for a table without a column that every generation has, `Unsupported` for one that is
     /// no plain table.
     pub fn open(database: &Database) -> Result<Option<Self>> {
-        let Some(table) = database.table(T::NAME)? else {
-            return Ok(None);
-        };
+        let table = database.table(T::NAME)?;
+        table.map(Self::of).transpose()
+    }
+
+    /// The table, whatever file it is of.
+    ///
+    /// # Errors
+    /// `DataLoss` for a table without a column that every generation has.
+    pub fn of(table: Table) -> Result<Self> {
         let positions: Vec<_> = T::COLUMNS
             .iter()
             .map(|column| table.column(column.name))
@@ -59,11 +65,11 @@ impl<T: V1Table> TypedTable<T> {
                     column.name
                 ),
             )),
-            None => Ok(Some(Self {
+            None => Ok(Self {
                 table,
                 positions,
                 of: PhantomData,
-            })),
+            }),
         }
     }
 

@@ -1,9 +1,12 @@
 //! Engines under test, and short ways to make records.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use buffa::{Message, MessageField};
+use c1z::OpenOptions;
+use c1z::archive::{Archive, ArchiveOptions};
 use c1z::engine::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::page::collect_pages;
@@ -11,9 +14,11 @@ use c1z::engine::types::{EntitlementRef, ResourceRef, SyncId, SyncType, Timestam
 use c1z::engine::{
     GrantFilter, Identity, PebbleOptions, PebbleStore, Profile, Scope, StorageEngine,
 };
+use c1z::observe::{Telemetry, TelemetryOptions};
 use c1z::{ErrorKind, Result};
 use c1z_proto::connector::v2;
 use c1z_proto::google::protobuf::Any;
+use metrics::NoopRecorder;
 use shingle::vfs::MemFs;
 use testkit::chance::SeededEntropy;
 use testkit::clock::ManualClock;
@@ -51,10 +56,12 @@ pub(crate) fn candidates() -> Vec<Box<dyn Candidate>> {
         model(Identity::Structural, false),
         model(Identity::External, false),
         model(Identity::Structural, true),
-        Box::new(PebbleCandidate),
+        Box::new(PebbleCandidate { watched: false }),
+        Box::new(PebbleCandidate { watched: true }),
         Box::new(DiskCandidate),
         #[cfg(feature = "sqlite")]
         Box::new(crate::sqlite::SqliteCandidate),
+        Box::new(ArchiveCandidate),
     ]
 }
 
@@ -99,12 +106,15 @@ impl Store for Model {
     }
 }
 
-/// The Pebble engine over a store in memory.
-struct PebbleCandidate;
+/// The Pebble engine over a store in memory, its calls timed and counted or not.
+struct PebbleCandidate {
+    watched: bool,
+}
 
 impl Candidate for PebbleCandidate {
     fn name(&self) -> String {
-        "pebble in memory".to_owned()
+        let watched = if self.watched { ", watched" } else { "" };
+        format!("pebble in memory{watched}")
     }
 
     fn identity(&self) -> Identity {
@@ -116,7 +126,11 @@ impl Candidate for PebbleCandidate {
     }
 
     fn open(&self, clock: Arc<ManualClock>, profile: Profile) -> Box<dyn Store> {
-        let store = PebbleStore::in_memory(pebble_options(clock, profile));
+        let telemetry = || Telemetry::new(TelemetryOptions::default(), &NoopRecorder);
+        let store = PebbleStore::in_memory(PebbleOptions {
+            telemetry: self.watched.then(telemetry),
+            ..pebble_options(clock, profile)
+        });
         Box::new(store.expect("an empty store"))
     }
 }
@@ -190,6 +204,79 @@ impl Store for DiskStore {
         let store = store.and_then(|store| store.reopen(read_only));
         let store = store.expect("a store that was open");
         Box::new(Self { fs, options, store })
+    }
+}
+
+/// A folder of syncs, on a file system in memory.
+struct ArchiveCandidate;
+
+/// A store of [`ArchiveCandidate`], which is closed and opened from its files.
+struct ArchiveStore {
+    fs: MemFs,
+    options: ArchiveOptions,
+    archive: Archive,
+}
+
+const FOLDER: &str = "syncs";
+
+impl Candidate for ArchiveCandidate {
+    fn name(&self) -> String {
+        "folder".to_owned()
+    }
+
+    fn identity(&self) -> Identity {
+        Archive::IDENTITY
+    }
+
+    fn open(&self, clock: Arc<ManualClock>, profile: Profile) -> Box<dyn Store> {
+        let fs = MemFs::new();
+        let options = ArchiveOptions {
+            reading: OpenOptions {
+                fs: Arc::new(fs.clone()),
+                clock: clock.clone(),
+                profile,
+                ..OpenOptions::default()
+            },
+            writing: PebbleOptions {
+                memory_bytes_max: 256 << 10,
+                ..pebble_options(clock, profile)
+            },
+            // Entries come and go.
+            open_entries_max: 2,
+            ..ArchiveOptions::default()
+        };
+        let archive = Archive::create(FOLDER, options.clone()).expect("an empty folder");
+        Box::new(ArchiveStore {
+            fs,
+            options,
+            archive,
+        })
+    }
+}
+
+impl Store for ArchiveStore {
+    fn engine(&self) -> &dyn StorageEngine {
+        self.archive.engine()
+    }
+
+    fn reopen(self: Box<Self>, read_only: bool) -> Box<dyn Store> {
+        let Self {
+            fs,
+            options,
+            archive,
+        } = *self;
+        archive.close().expect("a folder that can be closed");
+        let open = if read_only {
+            Archive::open_for_reading
+        } else {
+            Archive::open
+        };
+        let archive = open(Path::new(FOLDER), options.clone()).expect("a folder that was open");
+        Box::new(Self {
+            fs,
+            options,
+            archive,
+        })
     }
 }
 

@@ -251,3 +251,27 @@ fn batches_follow_the_request() {
         assert_eq!(restarted.rows.len(), 4);
     });
 }
+
+#[test]
+fn an_open_stream_stops_nobody_and_sees_no_later_write() {
+    on_all(|bench| {
+        let sync = bench.start(&SyncType::Full);
+        let engine = bench.engine();
+        let of = entitlement(&at("group", "g"), "group:g:member");
+        let grants: Vec<_> = (0..40)
+            .map(|n| grant(&of, &at("user", &format!("{n:02}"))))
+            .collect();
+        engine.put_grants(&grants).unwrap();
+        let filter = GrantFilter::default();
+        let scope = Scope::Sync(sync.clone());
+        let mut stream = engine.stream_grants(&scope, &filter).unwrap();
+        let dropped_early = engine.stream_grants(&scope, &filter).unwrap();
+        stream.next().unwrap().unwrap();
+        engine.put_grants(&[grant(&of, &at("user", "99"))]).unwrap();
+        engine.end_sync().unwrap();
+        drop(dropped_early);
+        assert_eq!(stream.map(Result::unwrap).count(), 39);
+        engine.delete_sync_run(&sync).unwrap();
+        bench.reopen(false);
+    });
+}

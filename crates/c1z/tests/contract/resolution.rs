@@ -331,3 +331,54 @@ fn a_failed_write_leaves_resolution_alone() {
         assert_eq!(listed(bench), ["a"]);
     });
 }
+
+#[test]
+fn the_fallback_follows_every_deletion_and_every_end() {
+    on_many(|bench| {
+        let [a, b] = ["a", "b"].map(|marker| bench.finished(&SyncType::Full, marker));
+        let c = bench.finished(&SyncType::Full, "c");
+        for (gone, left) in [(&c, "b"), (&b, "a")] {
+            let before = listed(bench);
+            assert_ne!(before, [left], "something was read before");
+            bench.engine().delete_sync_run(gone).unwrap();
+            assert_eq!(listed(bench), [left]);
+            let point = resolved(bench, Fallback::Point).unwrap();
+            assert_ne!(point.as_ref(), Some(gone));
+        }
+        bench.finished(&SyncType::Full, "d");
+        assert_eq!(listed(bench), ["d"]);
+        bench.engine().delete_sync_run(&a).unwrap();
+        assert_eq!(listed(bench), ["d"]);
+    });
+}
+
+#[test]
+fn a_point_read_finds_the_same_sync_after_reopening() {
+    on_many(|bench| {
+        bench.finished(&SyncType::Full, "full");
+        bench.finished(&SyncType::Partial, "partial");
+        bench.start(&SyncType::Full);
+        bench.reopen(false);
+        let all = |bench: &Bench| {
+            let of = |fallback| resolved(bench, fallback).unwrap();
+            let point = |id| {
+                bench
+                    .engine()
+                    .get_resource_type(&Scope::Default, id)
+                    .is_ok()
+            };
+            let found = (point("full"), point("partial"));
+            (
+                of(Fallback::List),
+                of(Fallback::Point),
+                found,
+                listed(bench),
+            )
+        };
+        let before = all(bench);
+        for read_only in [false, true] {
+            bench.reopen(read_only);
+            assert_eq!(all(bench), before, "read only: {read_only}");
+        }
+    });
+}

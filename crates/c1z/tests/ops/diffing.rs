@@ -171,6 +171,7 @@ fn changes_are_those_of_sorted_maps() {
             let (base, applied) = (side(&base), side(&applied));
             let options = DiffOptions {
                 identity,
+                as_v3: false,
                 changes: &Change::ALL,
                 budget: MemoryBudget::default(),
             };
@@ -221,6 +222,7 @@ fn little_memory_takes_windows_and_changes_nothing() {
     };
     let with = |bytes| DiffOptions {
         identity: Identity::Structural,
+        as_v3: false,
         changes: &Change::ALL,
         budget: MemoryBudget::new(bytes),
     };
@@ -256,6 +258,7 @@ fn windows_scan_no_more_than_they_must() {
     let scanned = |bytes| {
         let options = DiffOptions {
             identity: Identity::Structural,
+            as_v3: false,
             changes: &[Change::Created],
             budget: MemoryBudget::new(bytes),
         };
@@ -280,6 +283,7 @@ fn what_stops_a_comparison_is_its_error() {
     };
     let options = DiffOptions {
         identity: Identity::Structural,
+        as_v3: false,
         changes: &Change::ALL,
         budget: MemoryBudget::new(95_999),
     };
@@ -316,4 +320,49 @@ fn what_stops_a_comparison_is_its_error() {
     )
     .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_change_of_nothing_but_the_expansion_is_a_change() {
+    for identity in [Identity::External, Identity::Structural] {
+        let model = model(identity);
+        let records = generate(&GenerateOptions::small(3));
+        let base = write(&model, &records);
+        let mut next = records.clone();
+        let is_expandable = |any: &c1z_proto::google::protobuf::Any| {
+            any.type_url.ends_with("c1.connector.v2.GrantExpandable")
+        };
+        let plain = next
+            .grants
+            .iter_mut()
+            .find(|grant| !grant.annotations.iter().any(is_expandable));
+        let rule = v2::GrantExpandable {
+            entitlement_ids: vec!["another".into()],
+            ..Default::default()
+        };
+        plain
+            .unwrap()
+            .annotations
+            .push(c1z_proto::google::protobuf::Any {
+                type_url: "type.googleapis.com/c1.connector.v2.GrantExpandable".into(),
+                value: c1z_proto::encode_canonical(&rule),
+                ..Default::default()
+            });
+        let applied = write(&model, &next);
+        let side = |sync| Side {
+            reader: &model,
+            sync,
+        };
+        let (base, applied) = (side(&base), side(&applied));
+        let options = DiffOptions {
+            identity,
+            as_v3: false,
+            changes: &Change::ALL,
+            budget: MemoryBudget::default(),
+        };
+        let changes = found::<v2::Grant>(base, applied, &options);
+        let kinds: Vec<_> = changes.iter().map(|(change, _)| *change).collect();
+        assert_eq!(kinds, [Change::Modified], "{identity:?}");
+        assert_eq!(found::<v2::Resource>(base, applied, &options), []);
+    }
 }

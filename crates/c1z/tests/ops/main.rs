@@ -7,9 +7,16 @@
 )]
 
 mod building;
+mod copy;
+mod delta;
 mod diffing;
 mod dump;
 mod faults;
+mod maintain;
+mod merge;
 mod ndjson;
 mod ndjson_v1;
+mod random_sync;
+mod rollback;
 mod support;
+mod why;

@@ -12,8 +12,8 @@ const NOTICES: [(&str, u32); 13] = [
     ("absent/digests", 76),
     ("absent/sync", 3),
     // `identity-collisions` grants what has no entitlement, `fanout` to nobody.
-    ("reference/grant-entitlement", 5),
-    ("reference/grant-principal", 8),
+    ("reference/grant-entitlement", 7),
+    ("reference/grant-principal", 13),
     ("reference/sync-parent", 2),
     // The layouts of June and July 2026.
     ("unchecked/layout", 20),

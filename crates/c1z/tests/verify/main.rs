@@ -17,3 +17,5 @@ mod planted;
 mod support;
 mod truncation;
 mod v1;
+mod v1_planted;
+mod v1_repair;

@@ -11,12 +11,12 @@ use testkit::golden::Case;
 
 use crate::support::*;
 
-fn golden(case: &str) -> Vec<u8> {
+pub(crate) fn golden(case: &str) -> Vec<u8> {
     std::fs::read(Case::named(case).path("v1.c1z")).unwrap()
 }
 
 /// The database in a v1 file.
-fn unwrap_v1(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn unwrap_v1(bytes: &[u8]) -> Vec<u8> {
     let fs = holding(bytes);
     let opened = EnvelopeFile::open(&*fs, Path::new("in.c1z"), &OpenOptions::default()).unwrap();
     let EnvelopeFile::V1(file) = opened else {
@@ -28,7 +28,7 @@ fn unwrap_v1(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[derive(Debug)]
-struct Bytes(Vec<u8>);
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
 
 impl ReadFile for Bytes {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<usize> {
@@ -43,7 +43,7 @@ impl ReadFile for Bytes {
     }
 }
 
-fn wrap_v1(database: Vec<u8>) -> Vec<u8> {
+pub(crate) fn wrap_v1(database: Vec<u8>) -> Vec<u8> {
     let mut out = Vec::new();
     write_v1(&Bytes(database), 1, &mut out).unwrap();
     out
@@ -92,7 +92,7 @@ fn a_flipped_bit_of_the_database_is_found_where_something_says_otherwise() {
 }
 
 /// Replaces the first `from` behind byte `start` by `to`, of the same length.
-fn replace(database: &mut [u8], from: &str, to: &str, start: usize) -> usize {
+pub(crate) fn replace(database: &mut [u8], from: &str, to: &str, start: usize) -> usize {
     assert_eq!(from.len(), to.len());
     let tail = &database[start..];
     let at = tail

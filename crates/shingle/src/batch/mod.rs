@@ -257,7 +257,7 @@ impl Batch {
                 Op::LogData(_) => {}
                 Op::RangeKey { .. } => return Err(Error::unsupported("range keys")),
                 Op::IngestTable(_) | Op::Excise { .. } => {
-                    return Err(Error::unsupported("tables that joined by way of a log"));
+                    return Err(Error::unsupported("tables that joined in place of a range"));
                 }
             }
         }

@@ -25,6 +25,7 @@ mod scratch;
 mod section;
 mod sorted;
 mod sorter;
+mod spool;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use scratch::Scratch;
 pub use section::{Section, SectionWriter};
 pub use sorted::{Sorted, SortedRow, SortedScan};
 pub use sorter::{Duplicates, SortOptions, Sorter};
+pub use spool::Spool;
 
 pub(crate) use builder::{bounds_of, write_section};
 pub(crate) use database::{check_vacant, write_options};

@@ -4,6 +4,7 @@
 //! the table before it reached. The length of the file so far would be exact, but which blocks are
 //! compressed already depends on the threads.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -166,6 +167,31 @@ impl SectionWriter {
     /// O(key + value), and the encoding of blocks and tables that became full.
     #[inline]
     pub fn add(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let open = self.table_for(key)?;
+        open.table.add(key, TRAILER, value)?;
+        open.raw_len += (key.len() + value.len()) as u64;
+        self.section.rows += 1;
+        Ok(())
+    }
+
+    /// Adds a row whose value is the next `len` bytes of `value`, without holding them.
+    ///
+    /// # Errors
+    /// As [`SectionWriter::add`]; `Io` when `value` fails or ends early.
+    ///
+    /// # Complexity
+    /// As [`SectionWriter::add`], in constant memory.
+    pub fn add_streamed(&mut self, key: &[u8], len: usize, value: &mut dyn Read) -> Result<()> {
+        let open = self.table_for(key)?;
+        open.table.add_streamed(key, TRAILER, len, value)?;
+        open.raw_len += (key.len() + len) as u64;
+        self.section.rows += 1;
+        Ok(())
+    }
+
+    /// The table that the row `key` belongs to.
+    #[inline]
+    fn table_for(&mut self, key: &[u8]) -> Result<&mut Open> {
         if self
             .open
             .as_ref()
@@ -173,28 +199,25 @@ impl SectionWriter {
         {
             self.close()?;
         }
-        let open = match &mut self.open {
+        let open = match self.open.take() {
             Some(open) => open,
             None => self.begin(key)?,
         };
-        open.table.add(key, TRAILER, value)?;
-        open.raw_len += (key.len() + value.len()) as u64;
-        self.section.rows += 1;
-        Ok(())
+        Ok(self.open.insert(open))
     }
 
     /// Begins a table whose first key is `key`.
-    fn begin(&mut self, key: &[u8]) -> Result<&mut Open> {
+    fn begin(&self, key: &[u8]) -> Result<Box<Open>> {
         if let Some(last) = self.section.last_key().filter(|last| *last >= key) {
             return Err(out_of_order(last, key));
         }
         let (file, sink) = self.settings.scratch.create()?;
         let table = TableWriter::new(sink, file.path(), self.settings.writer_options())?;
-        Ok(self.open.insert(Box::new(Open {
+        Ok(Box::new(Open {
             file,
             table,
             raw_len: 0,
-        })))
+        }))
     }
 
     /// Ends the table that is open.

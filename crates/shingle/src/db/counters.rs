@@ -21,6 +21,8 @@ pub struct DatabaseCounters {
     pub skips: u64,
     /// Tables opened.
     pub tables_opened: u64,
+    /// Bytes that the block cache holds now.
+    pub cache_bytes: u64,
     /// What reading the tables cost.
     pub table: CountersSnapshot,
 }
@@ -55,6 +57,7 @@ impl ReadCounters {
             entries: get(&self.entries),
             skips: get(&self.skips),
             tables_opened: tables.opened(),
+            cache_bytes: tables.cache_bytes(),
             table: tables.counters(),
         }
     }

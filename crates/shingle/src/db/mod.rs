@@ -59,6 +59,8 @@ struct Inner {
     fs: Arc<dyn Fs>,
     dir: PathBuf,
     format_version: FormatVersion,
+    /// Whether it is still written, so that rows of derived families are missing.
+    is_unsealed: bool,
     options_file: Option<FileNumber>,
     /// Writes of the logs, in one table, over the version.
     state: State,
@@ -86,6 +88,22 @@ pub struct LevelShape {
     pub size: u64,
 }
 
+impl LevelShape {
+    /// The shape of every level of `version`, newest first.
+    pub fn of(version: &Version) -> Vec<Self> {
+        Level::all()
+            .map(|level| {
+                let tables = version.level(level);
+                Self {
+                    level,
+                    tables: tables.len(),
+                    size: tables.iter().fold(0, |sum, t| sum.saturating_add(t.size)),
+                }
+            })
+            .collect()
+    }
+}
+
 impl Database {
     /// Opens the database in `dir` for reading.
     ///
@@ -105,6 +123,31 @@ impl Database {
     ) -> Result<Self> {
         let inner = Arc::new(open::open_sealed(fs, dir.into(), options)?);
         Ok(Self { inner })
+    }
+
+    /// As [`Database::open_sealed`], also for a directory that a [`crate::live::LiveDatabase`] writes or
+    /// left behind: what a recovery would find at this moment, without writing anything. Of the
+    /// families of a [`crate::live::Deriver`] rows are missing or stale then
+    /// ([`Database::is_unsealed`]); what follows from the other rows has to be derived.
+    ///
+    /// # Errors
+    /// As [`Database::open_sealed`], but for directories that are written.
+    ///
+    /// # Complexity
+    /// As [`Database::open_sealed`]; opens all tables of a directory that is written, so that they can
+    /// be read when their writer has removed them.
+    pub fn open_shared(
+        fs: &Arc<dyn Fs>,
+        dir: impl AsRef<Path>,
+        options: &ReadOptions,
+    ) -> Result<Self> {
+        let inner = Arc::new(open::open_shared(fs, dir.as_ref(), options)?);
+        Ok(Self { inner })
+    }
+
+    /// Whether the directory was still written when it was opened.
+    pub fn is_unsealed(&self) -> bool {
+        self.inner.is_unsealed
     }
 
     /// The value of `key`.
@@ -192,16 +235,7 @@ impl Database {
 
     /// The shape of every level, newest first.
     pub fn level_shapes(&self) -> Vec<LevelShape> {
-        Level::all()
-            .map(|level| {
-                let tables = self.inner.state.version.level(level);
-                LevelShape {
-                    level,
-                    tables: tables.len(),
-                    size: tables.iter().fold(0, |sum, t| sum.saturating_add(t.size)),
-                }
-            })
-            .collect()
+        LevelShape::of(&self.inner.state.version)
     }
 
     /// Every file of the directory, what it is, and whether the database needs it.

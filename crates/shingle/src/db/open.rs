@@ -19,28 +19,82 @@ use crate::{Error, ErrorKind, Result};
 
 const STRUCTURE: &str = "database directory";
 
+/// How often a directory is read again because its files were replaced meanwhile.
+const TRIES: usize = 16;
+
 pub(super) fn open_sealed(fs: Arc<dyn Fs>, dir: PathBuf, options: ReadOptions) -> Result<Inner> {
-    let names = fs.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
-    let (format_version, manifest) = find_manifest(&names).map_err(|e| e.in_file(&dir))?;
-    let options_file = read_options(&*fs, &dir, &names)?;
+    let names = list(&*fs, &dir)?;
+    let inner = open(fs, dir, &names, options)?;
+    if inner.is_unsealed {
+        let written = "the database is still written; seal it before it is read";
+        return Err(Error::invalid(written).in_file(inner.dir));
+    }
+    Ok(inner)
+}
+
+/// Opens a directory that somebody may be writing: again, while its files are replaced. Files that are
+/// removed later stay open.
+pub(super) fn open_shared(fs: &Arc<dyn Fs>, dir: &Path, options: &ReadOptions) -> Result<Inner> {
+    let mut tries = 0;
+    loop {
+        let names = list(&**fs, dir)?;
+        let opened = open(Arc::clone(fs), dir.to_owned(), &names, options.clone())
+            .and_then(|inner| inner.hold_tables().map(|()| inner));
+        tries += 1;
+        if opened.is_ok() || tries >= TRIES || list(&**fs, dir)? == names {
+            return opened;
+        }
+    }
+}
+
+fn list(fs: &dyn Fs, dir: &Path) -> Result<Vec<String>> {
+    let mut names = fs.list(dir).map_err(|e| Error::io("list", dir, e))?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+impl Inner {
+    /// Opens the tables of a directory that is still written.
+    fn hold_tables(&self) -> Result<()> {
+        if self.is_unsealed {
+            for number in self.state.version.files().into_keys() {
+                self.state.tables.get(number)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open(fs: Arc<dyn Fs>, dir: PathBuf, names: &[String], options: ReadOptions) -> Result<Inner> {
+    let (format_version, manifest) = find_manifest(names).map_err(|e| e.in_file(&dir))?;
+    let options_file = read_options(&*fs, &dir, names)?;
     let path = dir.join(FileName::Manifest(manifest).to_string());
     let mut version = replay(&*fs, &path)?;
+    let is_unsealed = match format_version {
+        Some(_) => false,
+        None => live::is_unsealed(&*fs, &dir, version.min_unflushed_log())?,
+    };
     check_files(&*fs, &dir, &version)?;
-    let recovered = recover_logs(&*fs, &dir, &names, &version, &options)?;
+    let recovered = recover_logs(&*fs, &dir, names, &version, &options)?;
     let files = version.files().into_keys();
+    let tables_open_max = match is_unsealed {
+        true => options.tables_open_max.max(files.len()),
+        false => options.tables_open_max,
+    };
     let ingested = recovered.ingested.iter().map(|table| table.number);
     let tables = TableCache::new(
         Arc::clone(&fs),
         dir.clone(),
         options.table,
-        options.tables_open_max,
+        tables_open_max,
         files.chain(ingested),
     );
     join_ingested(&mut version, &tables, &recovered.ingested).map_err(|e| e.in_file(&dir))?;
     Ok(Inner {
         fs,
         dir,
-        format_version,
+        format_version: format_version.unwrap_or(FormatVersion::NEWEST),
+        is_unsealed,
         options_file,
         state: State {
             memory: vec![Arc::new(recovered.memtable)],
@@ -54,22 +108,13 @@ pub(super) fn open_sealed(fs: Arc<dyn Fs>, dir: PathBuf, options: ReadOptions) -
     })
 }
 
-/// The format version and the current MANIFEST that the markers name.
-fn find_manifest(names: &[String]) -> Result<(FormatVersion, FileNumber)> {
+/// The format version, if it is marked, and the current MANIFEST.
+fn find_manifest(names: &[String]) -> Result<(Option<FormatVersion>, FileNumber)> {
     let markers = Markers::find(names.iter().map(String::as_str))?;
     let version = markers.format_version()?;
-    let Some(manifest) = markers.manifest()? else {
-        return Err(Error::new(ErrorKind::NotFound, "no database in directory"));
-    };
-    match version {
-        Some(version) => Ok((version, manifest)),
-        None if names.iter().any(|name| name == live::MARK) => Err(Error::invalid(
-            "the database is still written; seal it before it is read",
-        )),
-        None => {
-            let expected = "a format-version marker";
-            Err(Error::corrupt(STRUCTURE, 0, expected, "a MANIFEST alone"))
-        }
+    match markers.manifest()? {
+        Some(manifest) => Ok((version, manifest)),
+        None => Err(Error::new(ErrorKind::NotFound, "no database in directory")),
     }
 }
 

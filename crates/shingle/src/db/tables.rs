@@ -107,6 +107,11 @@ impl TableCache {
         self.shared.opened.load(Ordering::Relaxed)
     }
 
+    /// Bytes in the cache of blocks.
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        self.shared.options.cache.stats().bytes
+    }
+
     /// What reading the tables cost.
     pub(crate) fn counters(&self) -> CountersSnapshot {
         self.shared.options.counters.snapshot()

@@ -28,7 +28,13 @@ impl Inner {
         // Sorted before the lock is taken.
         let table = MemTable::from_batch(batch)?;
         self.check_keys(&table)?;
+        #[cfg(feature = "schedules")]
+        let stale = crate::sync::canary::is_planted().then(|| self.write().next_seq);
         let mut write = self.write();
+        #[cfg(feature = "schedules")]
+        if let Some(stale) = stale {
+            write.next_seq = stale;
+        }
         self.check_usable()?;
         self.close_to_others(&mut write)?;
         let last = self.commit_sorted(&mut write, table, operations, true)?;

@@ -1,14 +1,15 @@
-//! What a caller may have done to tables: compaction of a range, ingestion, materialised families.
+//! What a caller may have done to tables: compaction of a range, ingestion.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::LiveDatabase;
-use super::core::{Inner, WriteSide};
-use super::derive::Derivation;
+use super::core::Inner;
 use super::deriver::meet;
 use super::fold::Fold;
-use super::install::{closure, end_of, refused};
+use super::install::{closure, end_of};
+use super::join::refused;
+use super::metrics::count;
 use crate::bulk::{Section, TempFile, bounds_of};
 use crate::cache::Cache;
 use crate::db::meta_of;
@@ -28,6 +29,7 @@ impl LiveDatabase {
     /// # Complexity
     /// Writers wait. O(rows within · log runs); memory is flushed first.
     pub fn compact_range(&self, bounds: &Bounds) -> Result<()> {
+        let _span = tracing::debug_span!("compact").entered();
         let inner = self.inner();
         let mut write = inner.write();
         inner.settle()?;
@@ -48,6 +50,7 @@ impl LiveDatabase {
         let mut core = inner.core();
         inner.install_folded(&mut core, &write, &range, folded, None)?;
         inner.publish(&core);
+        count(&inner.metrics.compactions, 1);
         Ok(())
     }
 
@@ -68,7 +71,8 @@ impl LiveDatabase {
         inner.settle()?;
         let mut sections = Vec::new();
         for path in paths {
-            let meta = inner.describe(path)?;
+            let meta = inner.describe(path, FileNumber(0), SeqNo(0))?;
+            let meta = meta.ok_or_else(|| refused("it holds nothing", path))?;
             inner.check_ingested(&meta, path)?;
             let file = TempFile::link(&inner.settings.scratch, path)?;
             sections.push(Section::adopt(file, meta)?);
@@ -76,74 +80,25 @@ impl LiveDatabase {
         check_apart(&sections)?;
         inner.close_to_others(&mut write)?;
         inner.flush(&mut write)?;
-        inner.add_newest(&mut write, sections, None)
-    }
-
-    /// Derives those families that are deferred and meet `bounds`, and keeps them from now on: reads
-    /// of them do so by themselves.
-    ///
-    /// # Errors
-    /// Those of the deriver; failures of the file system.
-    ///
-    /// # Complexity
-    /// Writers wait. O(primary rows) and the sorting of what follows from them; every later write of
-    /// a primary row reads the row that it overwrites.
-    pub fn materialise(&self, bounds: &Bounds) -> Result<()> {
-        self.inner().materialise(bounds)
+        inner.add_newest(&mut write, sections, Vec::new(), None)
     }
 }
 
 impl Inner {
-    /// See [`LiveDatabase::materialise`].
-    pub(super) fn materialise(&self, bounds: &Bounds) -> Result<()> {
-        let mut write = self.write();
-        let view = self.view();
-        let families = self.families().iter().zip(view.deferred.iter());
-        let wanted: Vec<bool> = families
-            .map(|(family, deferred)| *deferred && meet(&family.bounds, bounds))
-            .collect();
-        let Some(deriver) = self.deriver().filter(|_| wanted.contains(&true)) else {
-            return Ok(());
-        };
-        self.settle()?;
-        self.flush(&mut write)?;
-        let view = self.view();
-        let mut derivation = Derivation::new(deriver, &self.settings, &wanted);
-        for source in deriver.sources() {
-            let mut rows = view.state.rows(source.clone(), CacheMode::Bypass);
-            while rows.next()? {
-                derivation.add(rows.key(), rows.value())?;
-            }
-        }
-        let sections = derivation.finish()?;
-        drop(view);
-        self.add_newest(&mut write, sections, Some(&wanted))
-    }
-
-    /// Puts the tables of `sections` above everything, and keeps the families that `derived` names.
-    fn add_newest(
-        &self,
-        write: &mut WriteSide,
-        sections: Vec<Section>,
-        derived: Option<&[bool]>,
-    ) -> Result<()> {
-        let tables = self.name_tables(sections)?;
-        let mut core = self.core();
-        self.install_newest(&mut core, write, tables)?;
-        if let Some(derived) = derived {
-            let deferred = core.deferred.iter().zip(derived);
-            core.deferred = deferred.map(|(was, now)| *was && !now).collect();
-        }
-        self.publish(&core);
-        drop(core);
-        if derived.is_some() {
-            // Before any write relies on it.
-            self.or_poison(self.mark_live(None))?;
+    /// Refuses a table that cannot join.
+    pub(super) fn check_ingested(&self, table: &TableMeta, path: &Path) -> Result<()> {
+        self.check_place(table, path)?;
+        let range = Bounds::range(&table.smallest.user[..], end_of(table));
+        let is_kept = self.view().deferred.iter().any(|deferred| !deferred);
+        let sources = self.deriver().map_or(&[][..], |deriver| deriver.sources());
+        if is_kept && sources.iter().any(|source| meet(source, &range)) {
+            return Err(refused("kept families follow from its rows", path));
         }
         Ok(())
     }
 
-    fn check_ingested(&self, table: &TableMeta, path: &Path) -> Result<()> {
+    /// Refuses a table that reaches beyond a section or into a family.
+    pub(super) fn check_place(&self, table: &TableMeta, path: &Path) -> Result<()> {
         let range = Bounds::range(&table.smallest.user[..], end_of(table));
         let sections = bounds_of(&self.options.sections);
         if sections
@@ -161,16 +116,17 @@ impl Inner {
         {
             return Err(refused("it holds derived keys", path));
         }
-        let is_kept = self.view().deferred.iter().any(|deferred| !deferred);
-        let sources = self.deriver().map_or(&[][..], |deriver| deriver.sources());
-        if is_kept && sources.iter().any(|source| meet(source, &range)) {
-            return Err(refused("kept families follow from its rows", path));
-        }
         Ok(())
     }
 
-    /// What a MANIFEST would say of the table at `path`, which is read whole and checked.
-    fn describe(&self, path: &Path) -> Result<TableMeta> {
+    /// What a MANIFEST would say of the table at `path`, which is read whole and checked; none if it
+    /// holds nothing.
+    pub(super) fn describe(
+        &self,
+        path: &Path,
+        number: FileNumber,
+        seq: SeqNo,
+    ) -> Result<Option<TableMeta>> {
         let file = self.fs.open(path).map_err(|e| Error::io("open", path, e))?;
         let options = TableOptions {
             cache: Arc::new(Cache::new(0)),
@@ -178,13 +134,12 @@ impl Inner {
         };
         let table = Arc::new(Table::open(file, path, &options)?);
         table.verify()?;
-        meta_of(&table, FileNumber(0), SeqNo(0), CacheMode::Bypass)?
-            .ok_or_else(|| refused("it holds nothing", path))
+        meta_of(&table, number, seq, CacheMode::Bypass)
     }
 }
 
 /// Refuses tables that overlap.
-fn check_apart(sections: &[Section]) -> Result<()> {
+pub(super) fn check_apart(sections: &[Section]) -> Result<()> {
     let tables = sections.iter().flat_map(|section| &section.tables);
     let mut tables: Vec<_> = tables.map(|table| &table.meta).collect();
     tables.sort_by(|a, b| a.smallest.cmp(&b.smallest));

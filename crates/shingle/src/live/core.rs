@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::metrics::Metrics;
 use super::worker::Jobs;
@@ -17,8 +17,9 @@ use crate::bulk::Settings;
 use crate::db::{ReadCounters, State, TableCache};
 use crate::key::SeqNo;
 use crate::manifest::marker::{self, Mark};
-use crate::manifest::{self, FileName, FileNumber, Replay, VersionEdit};
+use crate::manifest::{self, FileName, FileNumber, Replay, TableMeta, VersionEdit};
 use crate::memory::MemTable;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, RwLock};
 use crate::version::Version;
 use crate::vfs::Fs;
 use crate::{Error, ErrorKind, Result};
@@ -37,7 +38,7 @@ pub(super) struct Inner {
     pub(super) jobs: Jobs,
     pub(super) next_file: AtomicU64,
     pub(super) counters: Arc<ReadCounters>,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: Arc<Metrics>,
     /// Why nothing is written any more.
     pub(super) failure: Mutex<Option<String>>,
 }
@@ -56,6 +57,8 @@ pub(super) struct WriteSide {
     pub(super) log: Log,
     /// The sequence number of the next operation.
     pub(super) next_seq: SeqNo,
+    /// Tables that replayed logs name; they join when what was replayed is flushed.
+    pub(super) joined: Vec<TableMeta>,
     /// Whether the directory is one that the reference implementation may open.
     pub(super) is_open_to_all: bool,
 }
@@ -119,6 +122,12 @@ impl Core {
                 table,
             });
         }
+    }
+
+    /// Bytes of all batches that are in memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let frozen = self.frozen.iter().map(|table| table.memory());
+        self.active_bytes() + frozen.sum::<usize>()
     }
 
     /// Bytes of the batches since the last freeze.

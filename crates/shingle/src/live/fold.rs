@@ -49,7 +49,7 @@ pub(super) struct Folded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     Merged,
-    /// Derived by the fold.
+    /// Derived by the fold, or nowhere.
     Derived,
     Replaced,
 }
@@ -58,7 +58,7 @@ impl Fold<'_> {
     pub(super) fn run(mut self) -> Result<Folded> {
         let mut folded = Folded::default();
         let wanted: Vec<bool> = (0..self.families().len())
-            .map(|f| self.is_derived(f))
+            .map(|f| self.is_wanted(f))
             .collect();
         let mut derivation = match self.deriver {
             Some(deriver) if wanted.contains(&true) => {
@@ -86,11 +86,21 @@ impl Fold<'_> {
         self.deriver.map_or(&[], Deriver::families)
     }
 
-    /// Whether the fold derives a family itself.
+    /// Whether the rows of a family are not those that the database holds. If any family has to be
+    /// derived all are: the primary rows are read anyway, and what is sealed then follows from them
+    /// whatever the kept families hold.
     fn is_derived(&self, family: usize) -> bool {
+        match self.derives {
+            true => self.deferred.contains(&true),
+            false => self.deferred.get(family) == Some(&true),
+        }
+    }
+
+    /// Whether the fold derives the rows of a family.
+    fn is_wanted(&self, family: usize) -> bool {
         let bounds = self.families().get(family).map(|family| &family.bounds);
         let replaces = |bounds: &Bounds| self.replaced.iter().any(|(range, _)| meet(range, bounds));
-        self.derives && self.deferred.get(family) == Some(&true) && !bounds.is_some_and(replaces)
+        self.derives && self.is_derived(family) && !bounds.is_some_and(replaces)
     }
 
     /// The regions in order.
@@ -118,7 +128,7 @@ impl Fold<'_> {
             return Origin::Replaced;
         }
         match family_of(self.families(), key) {
-            Some(family) if self.deferred.get(family) == Some(&true) => Origin::Derived,
+            Some(family) if self.is_derived(family) => Origin::Derived,
             _ => Origin::Merged,
         }
     }

@@ -2,12 +2,13 @@
 
 use super::core::{Core, Inner, WriteSide};
 use super::fold::Folded;
+use super::metrics::count;
+use crate::Result;
 use crate::bulk::{Section, TempFile};
 use crate::iter::Bounds;
 use crate::key::SeqNo;
 use crate::manifest::{FileName, FileNumber, Level, TableMeta, VersionEdit};
 use crate::version::Version;
-use crate::{Error, Result};
 
 impl Inner {
     /// Gives the tables of `sections` their numbers and names, which are durable when this returns.
@@ -39,21 +40,26 @@ impl Inner {
     ) -> Result<()> {
         let removed = replaced_tables(&core.version, range, &folded);
         let added = self.name_tables(folded.sections)?;
+        let folded_bytes = added.iter().map(|table| table.size).sum();
         let edit = VersionEdit {
             min_unflushed_log,
             removed_tables: removed,
             added_tables: added.into_iter().map(|table| (Level::L6, table)).collect(),
             ..VersionEdit::default()
         };
-        self.apply(core, SeqNo(write.next_seq.0 - 1), edit)
+        self.apply(core, SeqNo(write.next_seq.0 - 1), edit)?;
+        count(&self.metrics.folded_bytes, folded_bytes);
+        Ok(())
     }
 
-    /// Puts tables whose rows take the next sequence number above everything; does not publish.
+    /// Puts tables whose rows take the next sequence number above everything, with the changes of
+    /// `edit`; does not publish.
     pub(super) fn install_newest(
         &self,
         core: &mut Core,
         write: &mut WriteSide,
         mut tables: Vec<TableMeta>,
+        mut edit: VersionEdit,
     ) -> Result<()> {
         let seq = write.next_seq;
         write.next_seq.0 += 1;
@@ -66,10 +72,8 @@ impl Inner {
                 }
             }
         }
-        let edit = VersionEdit {
-            added_tables: tables.into_iter().map(|table| (Level::L0, table)).collect(),
-            ..VersionEdit::default()
-        };
+        let added = tables.into_iter().map(|table| (Level::L0, table));
+        edit.added_tables.extend(added);
         self.apply(core, seq, edit)
     }
 
@@ -118,9 +122,4 @@ pub(super) fn end_of(table: &TableMeta) -> Vec<u8> {
         end.push(0);
     }
     end
-}
-
-/// An error of a table that shall join.
-pub(super) fn refused(reason: &str, path: &std::path::Path) -> Error {
-    Error::invalid(format!("table cannot join the database reason=`{reason}`")).in_file(path)
 }

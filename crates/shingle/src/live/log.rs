@@ -5,8 +5,11 @@
 //! tables are removed.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Durability;
+use super::metrics::{Metrics, count};
 use crate::manifest::{FileName, FileNumber};
 use crate::vfs::Fs;
 use crate::wal::LogWriter;
@@ -22,15 +25,17 @@ pub(super) struct Log {
     numbers: Vec<FileNumber>,
     /// Whether batches were appended that were not synced.
     is_dirty: bool,
+    metrics: Arc<Metrics>,
 }
 
 impl Log {
-    pub(super) fn new(durability: Durability) -> Self {
+    pub(super) fn new(durability: Durability, metrics: Arc<Metrics>) -> Self {
         Self {
             durability,
             open: None,
             numbers: Vec::new(),
             is_dirty: false,
+            metrics,
         }
     }
 
@@ -56,7 +61,11 @@ impl Log {
         let Some(log) = &mut self.open else {
             return Ok(());
         };
+        let before = log.len();
         log.append_record(record)?;
+        let written = log.len() - before;
+        count(&self.metrics.log_bytes, written);
+        count(&self.metrics.log_bytes_now, written);
         self.is_dirty = true;
         if self.durability == Durability::PerOperation {
             self.sync()?;
@@ -68,6 +77,7 @@ impl Log {
     pub(super) fn sync(&mut self) -> Result<()> {
         if let Some(log) = self.open.as_mut().filter(|_| self.is_dirty) {
             log.sync()?;
+            count(&self.metrics.log_syncs, 1);
         }
         self.is_dirty = false;
         Ok(())
@@ -76,7 +86,12 @@ impl Log {
     /// Closes the log that is written, if one is.
     pub(super) fn close(&mut self) -> Result<()> {
         self.is_dirty = false;
-        self.open.take().map_or(Ok(()), LogWriter::close)
+        let Some(log) = self.open.take() else {
+            return Ok(());
+        };
+        log.close()?;
+        count(&self.metrics.log_syncs, 1);
+        Ok(())
     }
 
     /// Numbers of the logs that hold what is not in tables, ascending.
@@ -98,6 +113,7 @@ impl Log {
 
     /// Forgets the closed logs and returns their numbers: their writes are on their way to tables.
     pub(super) fn take_closed(&mut self) -> Vec<FileNumber> {
+        self.metrics.log_bytes_now.store(0, Ordering::Relaxed);
         std::mem::take(&mut self.numbers)
     }
 }

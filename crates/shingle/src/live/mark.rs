@@ -33,6 +33,11 @@ pub(super) struct LiveMark {
 }
 
 impl LiveMark {
+    /// Whether a MANIFEST that flushed the logs below `flushed` is that of a seal that took effect.
+    pub(super) fn is_sealed(&self, flushed: FileNumber) -> bool {
+        self.sealing.is_some_and(|sealing| flushed >= sealing)
+    }
+
     /// Reads the file of `dir`, if there is one. If `is_needed`, what was to become the file will do:
     /// a rename that tears removes the file that it replaces.
     pub(super) fn read(fs: &dyn Fs, dir: &Path, is_needed: bool) -> Result<Option<Self>> {
@@ -116,6 +121,21 @@ pub(super) fn remove(fs: &dyn Fs, dir: &Path) -> Result<()> {
         Err(e) => return Err(Error::io("remove", &path, e)),
     }
     fs.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))
+}
+
+/// Whether the directory `dir`, whose MANIFEST flushed the logs below `flushed` and which lacks a
+/// format-version marker, is still written: rows of its families are missing.
+///
+/// # Errors
+/// `Corrupt` if it lacks this file too.
+pub(crate) fn is_unsealed(fs: &dyn Fs, dir: &Path, flushed: FileNumber) -> Result<bool> {
+    match LiveMark::read(fs, dir, true)? {
+        Some(mark) => Ok(!mark.is_sealed(flushed)),
+        None => {
+            let expected = "a format-version marker";
+            Err(Error::corrupt("database directory", 0, expected, "a MANIFEST alone").in_file(dir))
+        }
+    }
 }
 
 #[cfg(test)]

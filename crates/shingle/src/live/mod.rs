@@ -30,11 +30,13 @@ mod deriver;
 mod expand;
 mod fold;
 mod install;
+mod join;
 mod log;
 mod mark;
 mod metrics;
 mod open;
 mod options;
+mod rederive;
 mod seal;
 mod snapshot;
 mod spill;
@@ -62,7 +64,7 @@ pub use options::{CompactionPolicy, Durability, LiveOptions};
 pub use seal::{Seal, SealReport};
 pub use snapshot::LiveSnapshot;
 
-pub(crate) use mark::NAME as MARK;
+pub(crate) use mark::is_unsealed;
 
 use self::core::Inner;
 use worker::Worker;
@@ -264,6 +266,17 @@ impl LiveDatabase {
     /// What writing cost so far.
     pub fn metrics(&self) -> LiveMetrics {
         self.inner.metrics.snapshot()
+    }
+
+    /// Bytes of accepted writes that are in memory, on their way to tables or not.
+    pub fn memory_bytes(&self) -> u64 {
+        self.inner.core().memory_bytes() as u64
+    }
+
+    /// Whether the directory is one that the reference implementation may open: it was sealed, and
+    /// nothing was written since, or it has no derived rows.
+    pub fn is_sealed(&self) -> bool {
+        self.inner.write().is_open_to_all
     }
 
     /// The directory.

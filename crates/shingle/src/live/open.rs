@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
 use super::checkpoint::{sync_name, with_next_file};
 use super::core::{Core, Inner, WriteSide};
@@ -17,12 +16,13 @@ use crate::bulk::{Scratch, Settings, write_options};
 use crate::db::{self, TableCache};
 use crate::key::SeqNo;
 use crate::manifest::marker::{self, Mark, Markers};
-use crate::manifest::{self, FileName, FileNumber, FormatVersion};
+use crate::manifest::{self, FileName, FileNumber, FormatVersion, TableMeta};
 use crate::memory::MemTable;
 use crate::options_file::OptionsFile;
+use crate::sync::{AtomicU64, Mutex, RwLock};
 use crate::version::Version;
 use crate::vfs::Fs;
-use crate::wal;
+use crate::wal::{self, IngestedTable};
 use crate::{Error, ErrorKind, Result};
 
 const STRUCTURE: &str = "database directory";
@@ -55,9 +55,16 @@ pub(super) fn open(
     let inner = begin(fs, dir, options, &found, deferred)?;
     inner.settle_modes(&found)?;
     let names = found.names;
-    inner.remove_leftovers(&names);
-    inner.replay_logs(&names)?;
-    inner.clear_deferred()?;
+    inner.remove_leftovers(&names, |name| !matches!(name, FileName::Table(_)));
+    let joined = inner.replay_logs(&names)?;
+    // Logs name tables that the MANIFEST did not.
+    inner.remove_leftovers(&names, |name| matches!(name, FileName::Table(_)));
+    if joined {
+        // What follows from the rows of those tables stands nowhere.
+        inner.rederive(Vec::new())?;
+    } else {
+        inner.clear_deferred(&mut inner.write())?;
+    }
     Ok(inner)
 }
 
@@ -154,9 +161,9 @@ fn create_database(fs: &dyn Fs, dir: &Path, options: &LiveOptions) -> Result<Fou
 impl Found {
     /// Whether the last seal took effect but for the marker.
     fn is_sealed(&self) -> bool {
-        let sealing = self.live.as_ref().and_then(|mark| mark.sealing);
         let flushed = self.version.min_unflushed_log();
-        self.format_version.is_none() && sealing.is_some_and(|sealing| flushed >= sealing)
+        let live = self.live.as_ref();
+        self.format_version.is_none() && live.is_some_and(|live| live.is_sealed(flushed))
     }
 }
 
@@ -217,9 +224,11 @@ fn begin(
     );
     let scratch = Scratch::new(Arc::clone(&fs), dir.clone());
     let settings = Settings::new(scratch, options.bulk())?;
+    let metrics = Arc::new(Metrics::default());
     let write = WriteSide {
-        log: Log::new(options.durability),
+        log: Log::new(options.durability, Arc::clone(&metrics)),
         next_seq: SeqNo(version.last_seq().0 + 1).max(SeqNo::FIRST),
+        joined: Vec::new(),
         is_open_to_all: false,
     };
     let core = Core {
@@ -241,7 +250,7 @@ fn begin(
         jobs: Jobs::default(),
         next_file: AtomicU64::new(next_file + 1),
         counters: Arc::default(),
-        metrics: Metrics::default(),
+        metrics,
         failure: Mutex::new(None),
     };
     Ok(inner)
@@ -275,7 +284,7 @@ impl Inner {
 
     /// Removes what belongs to no database any more: tables that the MANIFEST does not name, logs
     /// that are flushed, old MANIFESTs, temporary files.
-    fn remove_leftovers(&self, names: &[String]) {
+    fn remove_leftovers(&self, names: &[String], of_kind: impl Fn(&FileName) -> bool) {
         let core = self.core();
         let (manifest, flushed) = (core.manifest.number(), core.version.min_unflushed_log());
         let options = names.iter().filter_map(|name| match FileName::parse(name) {
@@ -284,7 +293,9 @@ impl Inner {
         });
         let options = options.max();
         for name in names {
-            let is_left = match FileName::parse(name) {
+            let kind = FileName::parse(name);
+            let is_left = match kind {
+                _ if !of_kind(&kind) => false,
                 FileName::Table(number) => !core.tables.holds(number),
                 FileName::Log { number, .. } => number < flushed,
                 FileName::Manifest(number) => number != manifest,
@@ -299,12 +310,18 @@ impl Inner {
     }
 
     /// Accepts again what stands in logs only, and has it written to tables, so that the logs can go.
-    fn replay_logs(&self, names: &[String]) -> Result<()> {
+    /// Whether logs named tables.
+    fn replay_logs(&self, names: &[String]) -> Result<bool> {
         let mut write = self.write();
         let flushed = self.core().version.min_unflushed_log();
         let mut next_seq = write.next_seq;
+        let mut joined = Vec::new();
         let logs = wal::replay(&*self.fs, &self.dir, names, flushed, |reader| {
             next_seq = next_seq.max(reader.end_seq());
+            if let Some(tables) = wal::joined(reader.clone())? {
+                joined.extend(tables);
+                return Ok(());
+            }
             write.next_seq = reader.first_seq();
             let operations = u64::from(reader.count());
             let table = MemTable::from_batch(Batch::copied(reader)?)?;
@@ -312,40 +329,26 @@ impl Inner {
             Ok(())
         })?;
         write.next_seq = next_seq;
-        if logs.is_empty() {
-            return Ok(());
+        write.joined = self.describe_joined(&joined)?;
+        if !logs.is_empty() {
+            write.log.adopt(logs.iter().map(|log| log.number));
+            self.flush(&mut write)?;
         }
-        write.log.adopt(logs.iter().map(|log| log.number));
-        self.flush(&mut write)
+        Ok(!joined.is_empty())
     }
 
-    /// A crash between deriving a family and saying so leaves rows of a deferred family.
-    fn clear_deferred(&self) -> Result<()> {
-        let view = self.view();
-        let mut batch = Batch::new();
-        for (family, _) in self
-            .families()
+    /// What the MANIFEST will say of tables that logs name. A table that it knows already joined before
+    /// a crash that kept the logs.
+    fn describe_joined(&self, joined: &[IngestedTable]) -> Result<Vec<TableMeta>> {
+        let known = self.core().version.files();
+        let mut described = Vec::new();
+        for table in joined
             .iter()
-            .zip(view.deferred.iter())
-            .filter(|(_, d)| **d)
+            .filter(|table| !known.contains_key(&table.number))
         {
-            let bounds = &family.bounds;
-            let mut rows = view
-                .state
-                .rows(bounds.clone(), crate::sst::CacheMode::Bypass);
-            if rows.next()? {
-                let (Some(lower), Some(upper)) = (bounds.lower(), bounds.upper()) else {
-                    return Err(Error::invalid("derived family without bounds"));
-                };
-                batch.delete_range(lower, upper)?;
-            }
+            let path = self.path_of(&FileName::Table(table.number));
+            described.extend(self.describe(&path, table.number, table.seq)?);
         }
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let operations = u64::from(batch.count());
-        let mut write = self.write();
-        self.commit_sorted(&mut write, MemTable::from_batch(batch)?, operations, true)?;
-        Ok(())
+        Ok(described)
     }
 }

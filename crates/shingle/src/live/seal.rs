@@ -9,11 +9,12 @@
 //!
 //! A crash before 3 leaves the database as it was, one after it is finished by the next opening.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::core::{Inner, View, WriteSide};
 use super::expand;
 use super::fold::Fold;
+use super::metrics::count;
 use super::{LiveDatabase, LiveSnapshot, log, mark};
 use crate::batch::Batch;
 use crate::bulk::{Section, SectionWriter};
@@ -22,6 +23,7 @@ use crate::iter::Bounds;
 use crate::manifest::marker::{self, Mark};
 use crate::manifest::{FormatVersion, Level};
 use crate::memory::MemTable;
+use crate::sync::MutexGuard;
 use crate::{Error, Result};
 
 /// A seal under way: nobody writes, and nothing is changed before [`Seal::finish`].
@@ -119,6 +121,7 @@ impl Seal<'_> {
     /// O(what is newer than the last level · log runs) and the rewriting of what it touches; with
     /// deferred families O(primary rows), and the sorting of what follows from them.
     pub fn finish(mut self, closing: Batch) -> Result<SealReport> {
+        let _span = tracing::debug_span!("seal").entered();
         let inner = self.inner;
         let state = self.state_with(closing)?;
         let fold = Fold {
@@ -156,6 +159,7 @@ impl Seal<'_> {
         core.deferred = vec![false; core.deferred.len()].into();
         inner.publish(&core);
         drop(core);
+        count(&inner.metrics.seals, 1);
         inner.or_poison(self.clean_up())?;
         Ok(self.report(tables_kept))
     }

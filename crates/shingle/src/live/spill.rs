@@ -20,6 +20,8 @@ pub(super) struct Frozen {
     min_unflushed_log: FileNumber,
     /// Its last sequence number.
     last_seq: SeqNo,
+    /// Tables that its logs name.
+    joined: Vec<TableMeta>,
 }
 
 impl Inner {
@@ -35,6 +37,7 @@ impl Inner {
             logs: write.log.take_closed(),
             min_unflushed_log: self.new_file_number(),
             last_seq: SeqNo(write.next_seq.0 - 1),
+            joined: std::mem::take(&mut write.joined),
         })
     }
 
@@ -50,12 +53,14 @@ impl Inner {
 
     /// Writes a freeze, makes it count, removes its logs, and merges runs if there are many.
     pub(super) fn write_frozen(&self, job: &Frozen) -> Result<()> {
+        let _span = tracing::debug_span!("spill").entered();
         let frozen = self.core().frozen.clone();
         let runs = self.write_runs(&MemTable::merge(&frozen))?;
         drop(frozen);
+        let added = runs.into_iter().chain(job.joined.iter().cloned());
         let edit = VersionEdit {
             min_unflushed_log: Some(job.min_unflushed_log),
-            added_tables: runs.into_iter().map(|run| (Level::L0, run)).collect(),
+            added_tables: added.map(|run| (Level::L0, run)).collect(),
             ..VersionEdit::default()
         };
         let mut core = self.core();
@@ -71,9 +76,17 @@ impl Inner {
     }
 
     /// Writes a table per section that has writes; durable, names included, when this returns.
-    fn write_runs(&self, memory: &MemTable) -> Result<Vec<TableMeta>> {
+    pub(super) fn write_runs(&self, memory: &MemTable) -> Result<Vec<TableMeta>> {
         let mut runs = Vec::new();
-        for bounds in bounds_of(&self.options.sections) {
+        let has_writes = |bounds: &Bounds| {
+            let (lower, upper) = (bounds.lower(), bounds.upper());
+            let fragments = || memory.fragments().within(lower, upper).next().is_some();
+            memory.points(lower, upper).next().is_some() || fragments()
+        };
+        for bounds in bounds_of(&self.options.sections)
+            .into_iter()
+            .filter(has_writes)
+        {
             let run = self.write_run(|table| add_memory(table, memory, &bounds))?;
             runs.extend(run);
         }

@@ -62,6 +62,7 @@ impl Inner {
 
     /// Makes one run of `runs`, which are neighbours in age.
     fn merge_to_one(&self, runs: &[Run]) -> Result<()> {
+        let _span = tracing::debug_span!("merge", runs = runs.len()).entered();
         let view = self.view();
         let state = State {
             memory: Vec::new(),
@@ -72,6 +73,7 @@ impl Inner {
         let merge = state.merge_with(runs, &bounds, CacheMode::Bypass);
         let merged = self.write_run(|table| add_newest(table, merge, &tombstones))?;
         self.sync_dir()?;
+        let merged_bytes = merged.as_ref().map_or(0, |run| run.size);
         let inputs = runs.iter().flat_map(|run| run.iter());
         let edit = VersionEdit {
             removed_tables: inputs.map(|table| (Level::L0, table.number)).collect(),
@@ -84,6 +86,7 @@ impl Inner {
         self.apply(&mut core, last_seq, edit)?;
         self.publish(&core);
         count(&self.metrics.merges, 1);
+        count(&self.metrics.merged_bytes, merged_bytes);
         Ok(())
     }
 }

@@ -4,12 +4,12 @@
 //! is the back-pressure that keeps memory within its bound. Nothing else changes tables while a job
 //! is under way: those who do hold the write lock and wait until the thread is idle.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::{Arc, PoisonError};
 
 use super::core::Inner;
 use super::metrics::count;
 use super::spill::Frozen;
+use crate::sync::{Builder, Condvar, JoinHandle, Mutex, MutexGuard};
 use crate::{Error, ErrorKind, Result};
 
 /// What the thread shall do.

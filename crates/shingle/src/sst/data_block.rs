@@ -364,10 +364,39 @@ impl DataBlockBuilder {
         self.key_len_max = self.key_len_max.max(row.key.len());
     }
 
+    /// Adds `row`, the only one of its block, whose value of `len` bytes is not here. It hides
+    /// nothing and is not hidden, so that no column behind the values is aligned.
+    pub(super) fn push_apart(&mut self, row: &NewRow<'_>, trial: Trial, len: usize) {
+        debug_assert!(
+            self.rows() == 0 && !row.repeated && !row.obsolete,
+            "one row, alone"
+        );
+        self.keys.push(row.key, row.repeated, trial.keys);
+        self.trailers.push(row.trailer.0);
+        self.changed.push(!row.repeated);
+        self.values.push_apart(len);
+        self.obsolete.push(row.obsolete);
+        self.key_len_max = self.key_len_max.max(row.key.len());
+    }
+
+    /// Encodes a block of one row whose value, of `len` bytes, is not here: what comes before it and
+    /// what comes behind it.
+    pub(super) fn encode_apart(&mut self, len: usize) -> (Vec<u8>, Vec<u8>) {
+        let mut head = Vec::new();
+        let end = self.put(None, len, &mut head);
+        let tail = head.split_off(end);
+        (head, tail)
+    }
+
     /// Encodes the block into `out`, replacing what it held. `next` is the row that was tried and
     /// goes into the following block: as in Go's writer it counts in the longest key and may lower
     /// the base of the trailers.
     pub(super) fn encode(&mut self, next: Option<&NewRow<'_>>, out: &mut Vec<u8>) {
+        self.put(next, 0, out);
+    }
+
+    /// Encodes all but the last `apart` bytes of the values; returns where those belong.
+    fn put(&mut self, next: Option<&NewRow<'_>>, apart: usize, out: &mut Vec<u8>) -> usize {
         let rows = self.rows();
         let key_len_max = self
             .key_len_max
@@ -387,11 +416,14 @@ impl DataBlockBuilder {
         self.changed.put(true, out);
         frame.column(out, ColumnType::Bytes);
         self.values.put(out);
+        let values_end = out.len();
+        frame.leave_out(apart);
         frame.column(out, ColumnType::Bool);
         // No value is stored elsewhere.
         out.push(1);
         frame.column(out, ColumnType::Bool);
         self.obsolete.put(false, out);
         frame.finish(out);
+        values_end
     }
 }

@@ -81,7 +81,7 @@ impl Compression {
         }
     }
 
-    fn codec(self) -> Codec {
+    pub(super) fn codec(self) -> Codec {
         match self {
             Self::None => Codec::None,
             Self::Snappy => Codec::Snappy,
@@ -147,6 +147,17 @@ pub(super) fn verify(block: &[u8], checksum: ChecksumKind) -> Result<(&[u8], u8)
         ));
     }
     Ok((payload, kind))
+}
+
+/// Verifies `block` if it is not compressed, and returns the length of its payload. Others are for
+/// [`open`].
+pub(super) fn payload_as_is(block: &[u8], checksum: ChecksumKind) -> Result<Option<usize>> {
+    let kind = block.len().checked_sub(TRAILER_LEN);
+    let kind = kind.and_then(|at| block.get(at)).copied();
+    match kind.map(Codec::from_byte) {
+        Some(Ok(Codec::None)) => Ok(Some(verify(block, checksum)?.0.len())),
+        _ => Ok(None),
+    }
 }
 
 /// Verifies and decodes a stored block of at most `len_max` decoded bytes into `out`, replacing what

@@ -257,6 +257,33 @@ impl Recovery {
     }
 }
 
+/// The tables that `batch` names, if it is one that does; such a batch holds nothing else.
+pub(crate) fn joined(mut batch: BatchReader<'_>) -> Result<Option<Vec<IngestedTable>>> {
+    let mut tables = Vec::new();
+    let mut others = false;
+    while let Some((seq, op)) = batch.next_op()? {
+        match op {
+            Op::IngestTable(number) => tables.push(IngestedTable { number, seq }),
+            Op::Excise { .. } if !tables.is_empty() => {
+                return Err(Error::unsupported("tables that joined in place of a range"));
+            }
+            Op::LogData(_) => {}
+            _ => others = true,
+        }
+        if others {
+            break;
+        }
+    }
+    match (tables.is_empty(), others) {
+        (false, true) => {
+            let (expected, found) = ("a batch of ingested tables alone", "other operations in it");
+            Err(Error::corrupt("write batch", 0, expected, found))
+        }
+        (false, false) => Ok(Some(tables)),
+        (true, _) => Ok(None),
+    }
+}
+
 /// Checks that a batch that counts nothing holds nothing but log data.
 fn check_empty(mut batch: BatchReader<'_>) -> Result<()> {
     while batch.next_op()?.is_some() {}

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use c1z::engine::types::SyncId;
-use c1z::ops::convert::{ConvertOptions, FileFormat, LossKind, SyncChoice, convert};
+use c1z::ops::convert::LossKind;
+use c1z::ops::copy::{CloneOptions, clone_sync};
 use clap::Args as ClapArgs;
-use shingle::vfs::OsFs;
 
 use crate::args::Global;
 use crate::commands::convert::options;
@@ -16,26 +16,18 @@ pub(crate) struct ExportC1zArgs {
     /// File to write; it must not exist
     #[arg(long, value_name = "PATH", default_value = "./latest.c1z")]
     out: PathBuf,
+    /// Leave out what the connector keeps between the steps of a sync
+    #[arg(long)]
+    no_sessions: bool,
 }
 
 pub(super) fn run(global: &Global, args: &ExportC1zArgs) -> Result<(), Failure> {
-    let format = FileFormat::of_existing(&OsFs, &global.file)?;
-    let sync = match &global.sync_id {
-        Some(id) => SyncChoice::Id(SyncId::new(id)?),
-        None => SyncChoice::LatestFull,
+    let options = CloneOptions {
+        sync: global.sync_id.as_deref().map(SyncId::new).transpose()?,
+        leave_sessions: args.no_sessions,
+        convert: options(global),
     };
-    let options = ConvertOptions {
-        to: Some(match format {
-            FileFormat::V1 => FileFormat::V1,
-            _ => FileFormat::V3,
-        }),
-        sync,
-        finished_only: true,
-        // To leave the other syncs out is what the command is for.
-        allow_loss: true,
-        ..options(global)
-    };
-    let summary = convert(&global.file, &args.out, &options)?;
+    let summary = clone_sync(&global.file, &args.out, &options)?;
     let losses = summary.losses.iter();
     for (kind, loss) in losses.filter(|(kind, _)| *kind != LossKind::Sync) {
         warn(format_args!("{} {}", loss.count, kind.describe()));

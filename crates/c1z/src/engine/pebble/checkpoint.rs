@@ -25,8 +25,8 @@ impl PebbleStore {
     /// wait.
     pub(crate) fn checkpoint(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltSync> {
         let live = self.live();
-        let _handle = live.lock();
-        let view = live.view();
+        let _handle = live.lock()?;
+        let view = live.view()?;
         let shared = view.sync()?;
         let run = shared.map(|shared| shared.run.clone());
         let root = match shared {

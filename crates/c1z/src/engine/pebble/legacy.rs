@@ -53,7 +53,7 @@ pub(super) fn rekey(
         }
     }
     builder.recount()?;
-    warnings.extend(builder.warnings());
+    warnings.extend(builder.changes.warnings());
     Ok(Arc::new(Rekeyed {
         rows: Arc::new(builder.rows),
         size_on_disk: kv.size_on_disk(),
@@ -71,8 +71,16 @@ struct Builder<'a> {
     reserved: u64,
     used: u64,
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
-    folded: u64,
-    dropped: u64,
+    changes: Changes,
+}
+
+/// Rows that are not as they were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Changes {
+    /// Grants that became part of another one.
+    pub(super) folded: u64,
+    /// Rows without the references that make an identity.
+    pub(super) dropped: u64,
 }
 
 impl<'a> Builder<'a> {
@@ -83,8 +91,7 @@ impl<'a> Builder<'a> {
             reserved: 0,
             used: 0,
             rows: BTreeMap::new(),
-            folded: 0,
-            dropped: 0,
+            changes: Changes::default(),
         }
     }
 
@@ -122,7 +129,7 @@ impl<'a> Builder<'a> {
             let record: EntitlementRecord = message::decode("entitlement record", value)?;
             match entitlement::identity(&record) {
                 Ok(identity) => self.insert(Key::Entitlement(identity).to_vec(), value.to_vec())?,
-                Err(_) => self.dropped += 1,
+                Err(_) => self.changes.dropped += 1,
             }
         }
         Ok(())
@@ -133,14 +140,14 @@ impl<'a> Builder<'a> {
         while let Some((_, value)) = scan.next()? {
             let record: GrantRecord = message::decode("grant record", value)?;
             let Ok(identity) = grant::identity(&record) else {
-                self.dropped += 1;
+                self.changes.dropped += 1;
                 continue;
             };
             let key = Key::Grant(identity).to_vec();
             let value = match self.rows.get(&key) {
                 None => value.to_vec(),
                 Some(earlier) => {
-                    self.folded += 1;
+                    self.changes.folded += 1;
                     let earlier = message::decode("grant record", earlier)?;
                     message::encode(&grant::fold(earlier, record))
                 }
@@ -175,15 +182,7 @@ impl<'a> Builder<'a> {
     fn metadata(&mut self, kv: &dyn Kv) -> Result<()> {
         let mut scan = kv.scan(&Family::Metadata.range())?;
         while let Some((key, value)) = scan.next()? {
-            let stale = matches!(
-                Key::parse(key)?,
-                Key::Metadata(
-                    MetadataKey::Stats
-                        | MetadataKey::EntitlementGraph
-                        | MetadataKey::GrantIndexPending
-                        | MetadataKey::DigestBuildPending
-                )
-            );
+            let stale = is_stale(key)?;
             if !stale {
                 self.insert(key.to_vec(), value.to_vec())?;
             }
@@ -208,8 +207,24 @@ impl<'a> Builder<'a> {
         let value = stats::encode(&counts, run.id.as_str())?;
         self.insert(MetadataKey::Stats.to_vec(), value)
     }
+}
 
-    fn warnings(&self) -> impl Iterator<Item = String> {
+/// Whether a row of metadata describes rows as they were: statistics, the grant graph, markers of what is incomplete.
+pub(super) fn is_stale(key: &[u8]) -> Result<bool> {
+    Ok(matches!(
+        Key::parse(key)?,
+        Key::Metadata(
+            MetadataKey::Stats
+                | MetadataKey::EntitlementGraph
+                | MetadataKey::GrantIndexPending
+                | MetadataKey::DigestBuildPending
+        )
+    ))
+}
+
+impl Changes {
+    /// What a user should know of them.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
         let folded = (self.folded > 0).then(|| {
             format!(
                 "{} grants shared an entitlement and a principal and were folded",

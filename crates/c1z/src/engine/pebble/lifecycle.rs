@@ -21,7 +21,7 @@ impl Contract<Live> {
     fn start(&self, handle: &mut Handle, of: &SyncType, parent: &str) -> Result<SyncId> {
         let live = self.source();
         live.writable()?;
-        let view = live.view();
+        let view = live.view()?;
         let runs = view.runs()?;
         match lifecycle::start(&runs, &self.bindings(), of, parent)? {
             Start::Continue(id) => return Ok(id),
@@ -49,7 +49,8 @@ impl Contract<Live> {
     fn mark(&self, id: &SyncId, change: impl FnOnce(&mut SyncRun) -> Result<()>) -> Result<()> {
         let live = self.source();
         live.writable()?;
-        self.change_run(&mut live.lock(), id, change)
+        let mut handle = live.lock()?;
+        self.change_run(&mut handle, id, change)
     }
 
     fn change_run(
@@ -59,7 +60,7 @@ impl Contract<Live> {
         change: impl FnOnce(&mut SyncRun) -> Result<()>,
     ) -> Result<()> {
         let live = self.source();
-        let view = live.view();
+        let view = live.view()?;
         let mut run = view.require(id)?.run.clone();
         change(&mut run)?;
         let mut batch = Batch::new();
@@ -78,12 +79,13 @@ impl Contract<Live> {
 
 impl Lifecycle for Contract<Live> {
     fn start_new_sync(&self, sync_type: &SyncType, parent: &str) -> Result<SyncId> {
-        self.start(&mut self.source().lock(), sync_type, parent)
+        let mut handle = self.source().lock()?;
+        self.start(&mut handle, sync_type, parent)
     }
 
     fn resume_sync(&self, of: Option<&SyncType>, id: Option<&SyncId>) -> Result<SyncId> {
-        let _handle = self.source().lock();
-        let runs = self.source().view().runs()?;
+        let _handle = self.source().lock()?;
+        let runs = self.source().view()?.runs()?;
         let mut bindings = self.bindings();
         let id = lifecycle::resume(&runs, &bindings, of, id, self.now())?;
         bindings.current = Some(id.clone());
@@ -95,8 +97,8 @@ impl Lifecycle for Contract<Live> {
         of: Option<&SyncType>,
         id: Option<&SyncId>,
     ) -> Result<(SyncId, bool)> {
-        let mut handle = self.source().lock();
-        let runs = self.source().view().runs()?;
+        let mut handle = self.source().lock()?;
+        let runs = self.source().view()?.runs()?;
         let bindings = self.bindings().clone();
         match lifecycle::start_or_resume(&runs, &bindings, of, id, self.now())? {
             Resume::Resumed(id) => {
@@ -108,8 +110,8 @@ impl Lifecycle for Contract<Live> {
     }
 
     fn set_current_sync(&self, id: &SyncId) -> Result<()> {
-        let _handle = self.source().lock();
-        self.source().view().require(id)?;
+        let _handle = self.source().lock()?;
+        self.source().view()?.require(id)?;
         self.bindings().current = Some(id.clone());
         Ok(())
     }
@@ -128,14 +130,14 @@ impl Lifecycle for Contract<Live> {
 
     fn current_sync_step(&self) -> Result<String> {
         let current = self.current()?;
-        let view = self.source().view();
+        let view = self.source().view()?;
         Ok(view.require(&current)?.run.token.clone())
     }
 
     fn checkpoint_sync(&self, token: &str) -> Result<()> {
         let live = self.source();
         live.writable()?;
-        let mut handle = live.lock();
+        let mut handle = live.lock()?;
         self.change_run(&mut handle, &self.current()?, |run| {
             token.clone_into(&mut run.token);
             Ok(())
@@ -146,14 +148,14 @@ impl Lifecycle for Contract<Live> {
     fn end_sync(&self) -> Result<()> {
         let live = self.source();
         live.writable()?;
-        let mut handle = live.lock();
+        let mut handle = live.lock()?;
         let current = self.current()?;
-        let view = live.view();
+        let view = live.view()?;
         let run = &view.require(&current)?.run;
         let sealing = live.begin_seal();
         let at = handle.stamps.next(live.now());
         let ended = lifecycle::ended(run, at);
-        let mut seal = SyncSeal::new(ended, view.kv.as_ref(), &live.options);
+        let mut seal = SyncSeal::new(ended, view.kv.as_ref(), &live.options)?;
         live.kv.seal(&mut seal)?;
         live.publish(&mut handle, Ids::Kept);
         self.bindings().current = None;
@@ -191,8 +193,8 @@ impl Lifecycle for Contract<Live> {
     fn delete_sync_run(&self, id: &SyncId) -> Result<()> {
         let live = self.source();
         live.writable()?;
-        let mut handle = live.lock();
-        let view = live.view();
+        let mut handle = live.lock()?;
+        let view = live.view()?;
         let runs = view.runs()?;
         if lifecycle::delete(&runs, &self.bindings(), id)?.is_none() {
             return Ok(());
@@ -203,7 +205,11 @@ impl Lifecycle for Contract<Live> {
         }
         delete_sidecars(&mut batch, &view)?;
         live.write(&mut handle, batch, Ids::Changed)?;
-        live.kv.barrier()
+        live.kv.barrier()?;
+        live.kv.reclaim()?;
+        // The view before it holds the files of what is gone.
+        live.publish(&mut handle, Ids::Kept);
+        Ok(())
     }
 
     fn is_dirty(&self) -> bool {

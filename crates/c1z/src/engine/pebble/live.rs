@@ -4,10 +4,11 @@
 //! one at a time; each publishes a view when it is done, before its call returns. While a sync ends, writes of records are
 //! refused (`Sealed`) instead of waiting: a write is either in what is sealed or was never accepted.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use shingle::batch::Batch;
+use shingle::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 
 use super::kv::Kv;
 use super::leftovers::Leftovers;
@@ -18,7 +19,7 @@ use super::{Shared, sessions, snapshot};
 use crate::engine::reader::Metadata;
 use crate::engine::source::{Cursor, Source, SyncSnapshot};
 use crate::engine::types::{SyncId, SyncRun, Timestamp};
-use crate::sync::stamps::Stamps;
+use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, Result};
 
 /// A database that is written while it is read, and the state of its one handle.
@@ -27,7 +28,8 @@ pub(super) struct Live {
     pub(super) kv: Arc<dyn LiveKv>,
     pub(super) options: PebbleOptions,
     read_only: bool,
-    view: Mutex<Arc<View>>,
+    /// The newest; none once the store is closed.
+    view: Mutex<Option<Arc<View>>>,
     handle: Mutex<Handle>,
     /// Counts the beginnings and the ends of seals: odd while one runs.
     seals: AtomicU64,
@@ -37,7 +39,7 @@ pub(super) struct Live {
 /// What a write changes besides the rows.
 #[derive(Debug, Default)]
 pub(super) struct Handle {
-    pub(super) stamps: Stamps,
+    pub(super) stamps: SharedStamps,
     /// What the next change of a record has to drop; none: not known yet.
     leftovers: Option<Leftovers>,
 }
@@ -101,14 +103,14 @@ impl Live {
             kv,
             options,
             read_only,
-            view: Mutex::new(Arc::new(view)),
+            view: Mutex::new(Some(Arc::new(view))),
             handle: Mutex::default(),
             seals: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
         }
     }
 
-    /// Fails on a store that was opened for reading.
+    /// Fails on a store that was opened for reading, or closed.
     pub(super) fn writable(&self) -> Result<()> {
         if self.read_only {
             return Err(Error::new(
@@ -116,21 +118,39 @@ impl Live {
                 "the store was opened read-only",
             ));
         }
-        Ok(())
+        self.view().map(drop)
     }
 
     pub(super) fn now(&self) -> Timestamp {
         Timestamp::from_system_time(self.options.clock.now())
     }
 
+    fn newest(&self) -> MutexGuard<'_, Option<Arc<View>>> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is visible now.
-    pub(super) fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn view(&self) -> Result<Arc<View>> {
+        self.newest().clone().ok_or_else(closed)
     }
 
     /// Waits for the write that is running, and keeps others out.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Handle> {
-        self.handle.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> Result<MutexGuard<'_, Handle>> {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        self.view()?;
+        Ok(handle)
+    }
+
+    /// Makes everything durable, waits for the write that is running, and refuses all calls from then on. What fails
+    /// leaves the store open.
+    pub(super) fn close(&self) -> Result<()> {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.newest().is_some() && !self.read_only {
+            self.kv.barrier()?;
+        }
+        *self.newest() = None;
+        drop(handle);
+        Ok(())
     }
 
     /// As [`Live::lock`] for a write of records, which does not wait for the end of a sync. The flag tells whether a seal
@@ -140,7 +160,7 @@ impl Live {
         if before % 2 == 1 {
             return Err(sealed());
         }
-        let handle = self.lock();
+        let handle = self.lock()?;
         let sealed_meanwhile = self.seals.load(Ordering::SeqCst) != before;
         Ok((handle, sealed_meanwhile))
     }
@@ -161,12 +181,12 @@ impl Live {
     /// Shows what was written. The next change of a record looks again for what it has to drop.
     pub(super) fn publish(&self, handle: &mut Handle, ids: Ids) {
         handle.leftovers = None;
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        let opaque = match ids {
-            Ids::Kept => Arc::clone(&view.opaque),
-            Ids::Changed => Arc::default(),
+        let mut view = self.newest();
+        let opaque = match (ids, &*view) {
+            (Ids::Kept, Some(view)) => Arc::clone(&view.opaque),
+            _ => Arc::default(),
         };
-        *view = Arc::new(View::new(self.kv.snapshot(), opaque));
+        *view = Some(Arc::new(View::new(self.kv.snapshot(), opaque)));
         self.dirty.store(true, Ordering::Release);
     }
 
@@ -201,6 +221,10 @@ impl Drop for Sealing<'_> {
     }
 }
 
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the store is closed")
+}
+
 pub(super) fn sealed() -> Error {
     Error::new(
         ErrorKind::Sealed,
@@ -218,18 +242,18 @@ impl Source for Live {
     }
 
     fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
-        Ok(self.view().runs()?.into())
+        Ok(self.view()?.runs()?.into())
     }
 
     fn snapshot(&self, sync: &SyncId) -> Result<Box<dyn SyncSnapshot>> {
-        let view = self.view();
+        let view = self.view()?;
         Ok(Box::new(snapshot::Snapshot(Arc::clone(
             view.require(sync)?,
         ))))
     }
 
     fn session_get(&self, sync: &SyncId, key: &str) -> Result<Option<Vec<u8>>> {
-        sessions::get(self.view().kv.as_ref(), sync, key)
+        sessions::get(self.view()?.kv.as_ref(), sync, key)
     }
 
     fn session_entries(
@@ -238,10 +262,10 @@ impl Source for Live {
         prefix: &str,
         from: &str,
     ) -> Result<Cursor<(String, Vec<u8>)>> {
-        Ok(sessions::entries(&self.view().kv, sync, prefix, from))
+        Ok(sessions::entries(&self.view()?.kv, sync, prefix, from))
     }
 
     fn size_on_disk(&self) -> Result<u64> {
-        Ok(self.view().kv.size_on_disk())
+        Ok(self.view()?.kv.size_on_disk())
     }
 }

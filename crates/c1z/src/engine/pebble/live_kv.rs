@@ -14,16 +14,18 @@
 //! no key occurs twice in a batch outside of its range deletes, which come first. Snapshots may be made at any time.
 
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use shingle::batch::Batch;
-use shingle::bulk::BuiltDatabase;
+use shingle::bulk::{BuiltDatabase, Scratch};
 use shingle::vfs::Fs;
 
 use super::kv::Kv;
-use crate::Result;
 use crate::keyspace::{Family, KeyRange};
+use crate::observe::Figures;
+use crate::{Error, ErrorKind, Result};
 
 /// A database that is written while it is read.
 pub(super) trait LiveKv: Send + Sync + fmt::Debug {
@@ -41,6 +43,32 @@ pub(super) trait LiveKv: Send + Sync + fmt::Debug {
     /// Everything written so far survives power loss when this returns (`store-contract` §0.8).
     fn barrier(&self) -> Result<()>;
 
+    /// Where a value waits until its length is known; none: it is held in memory.
+    fn scratch(&self) -> Option<Scratch> {
+        None
+    }
+
+    /// As [`LiveKv::write`], with one row more, whose value is large and comes in pieces.
+    ///
+    /// # Errors
+    /// As [`LiveKv::write`], and those of reading the value.
+    fn write_large(&self, mut batch: Batch, row: LargeRow<'_>) -> Result<()> {
+        let mut value = Vec::new();
+        row.value.read_to_end(&mut value).map_err(|error| {
+            Error::new(ErrorKind::Io, "cannot read a large value").with_source(error)
+        })?;
+        batch.set(row.key, &value)?;
+        self.write(batch)
+    }
+
+    /// Gives the space of what was deleted back, as far as nobody reads it any more.
+    ///
+    /// # Errors
+    /// Whatever stops it; what is stored is as it was.
+    fn reclaim(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Ends the writing of a sync: drops every derived row, derives the indexes anew from the primaries that won, adds
     /// the rows of `pass`, and applies the batch of its end. All of it becomes visible, and durable, at once.
     ///
@@ -55,10 +83,23 @@ pub(super) trait LiveKv: Send + Sync + fmt::Debug {
     /// Whatever stops it; what was made is removed as far as possible.
     fn checkpoint(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase>;
 
+    /// What it counted so far.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
+
     /// The directory, if it has one.
     fn dir(&self) -> Option<&Path> {
         None
     }
+}
+
+/// A row that does not fit a batch.
+pub(super) struct LargeRow<'a> {
+    pub(super) key: &'a [u8],
+    /// Bytes of the value.
+    pub(super) len: usize,
+    pub(super) value: &'a mut dyn Read,
 }
 
 /// Whether a store derives the rows of a family from primaries.

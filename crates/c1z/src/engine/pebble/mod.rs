@@ -21,12 +21,15 @@ mod lookup;
 mod memory;
 mod on_disk;
 mod options;
+mod overlay;
 mod plan;
+mod rekey;
 mod rows;
 mod seal;
 mod sessions;
 mod snapshot;
 mod store;
+pub(crate) mod unsealed;
 mod write;
 
 #[cfg(test)]
@@ -36,8 +39,6 @@ pub use options::PebbleOptions;
 pub use store::{EachRow, PebbleStore};
 
 use std::sync::Arc;
-
-use shingle::db::Database;
 
 pub(crate) use self::kv::Kv;
 use self::lookup::OpaqueIds;
@@ -77,13 +78,12 @@ impl PebbleSource {
     ///
     /// A database in the layout of mid-2026 is re-keyed in memory, within `budget`.
     pub(crate) fn open(
-        database: Database,
+        kv: &Arc<dyn Kv>,
         metadata: Metadata,
         budget: &MemoryBudget,
     ) -> Result<(Self, Vec<String>)> {
         let mut warnings = Vec::new();
-        let kv: Arc<dyn Kv> = Arc::new(database);
-        let kv = current_rows(&kv, budget, &mut warnings)?;
+        let kv = current_rows(kv, budget, &mut warnings)?;
         let sync = Shared::open(&kv, &Arc::default(), &mut warnings)?.map(Arc::new);
         let runs = sync.iter().map(|sync| sync.run.clone()).collect();
         let source = Self {

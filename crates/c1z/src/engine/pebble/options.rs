@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use shingle::live::Durability;
+use shingle::live::{CompactionPolicy, Durability, LiveOptions};
 use shingle::vfs::{Clock, OsClock, OsEntropy};
 
 use crate::engine::ids::{Ksuids, SyncIds};
 use crate::engine::writer::ASSET_LEN_MAX;
 use crate::engine::{CancelFlag, Profile};
+use crate::observe::Telemetry;
+use crate::ops::SharedObserver;
 
 /// Options of a [`super::PebbleStore`]. The default suits users.
 #[derive(Clone, Debug)]
@@ -23,7 +25,8 @@ pub struct PebbleOptions {
     pub replace: bool,
     /// Whether the end of a sync builds the hash index and the digests; default yes.
     pub digests: bool,
-    /// Largest asset in bytes; default [`ASSET_LEN_MAX`]. An asset passes through memory twice.
+    /// Largest asset in bytes; default [`ASSET_LEN_MAX`], from 0 to that. A store on disk takes one of more than 1 MiB in
+    /// pieces; a store in memory holds it twice while it is put. Whoever reads it holds it once.
     pub asset_len_max: u64,
     /// Makes calls give up; default never raised.
     pub cancel: CancelFlag,
@@ -33,7 +36,22 @@ pub struct PebbleOptions {
     /// Most bytes of keys and values that a store in memory holds, and of the buffers, sorts and merges of a store on disk;
     /// default 256 MiB. On disk at least 256 KiB.
     pub memory_bytes_max: u64,
+    /// Watches ends of syncs, [`crate::ops::Step::Seal`], row by row; its error leaves the sync open. Default nothing.
+    pub observer: SharedObserver,
+    /// What watches the store; default nothing ([`crate::observe`]).
+    pub telemetry: Option<Arc<Telemetry>>,
+    /// Most bytes of writes that a store on disk holds in memory before it writes them to tables; default 64 MiB. A quarter
+    /// of the memory at most is used, whatever this says; at least 4 KiB.
+    pub write_buffer_bytes_max: u64,
+    /// When a store on disk merges what it wrote, and whether on a thread of its own.
+    pub compaction: CompactionPolicy,
+    /// Threads that sort, merge and compress for a store on disk; default the processors of the machine, at most 8. What is
+    /// written does not depend on it.
+    pub threads: usize,
 }
+
+/// Default of [`PebbleOptions::write_buffer_bytes_max`].
+const WRITE_BUFFER_BYTES: u64 = 64 << 20;
 
 impl Default for PebbleOptions {
     fn default() -> Self {
@@ -47,6 +65,11 @@ impl Default for PebbleOptions {
             cancel: CancelFlag::new(),
             durability: Durability::default(),
             memory_bytes_max: crate::MemoryBudget::DEFAULT_BYTES,
+            observer: SharedObserver::default(),
+            telemetry: None,
+            write_buffer_bytes_max: WRITE_BUFFER_BYTES,
+            compaction: CompactionPolicy::default(),
+            threads: LiveOptions::default().threads,
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::digest::{self, DigestBuilder, GrantHasher, Root};
 use crate::engine::Profile;
 use crate::engine::types::{SyncRun, SyncStats};
 use crate::keyspace::{Family, MetadataKey, splice};
+use crate::ops::Step;
+use crate::ops::observe::Meter;
 use crate::record::{stats, token};
 
 /// The seal of one sync. Memory is bounded, whatever the number of rows: that of one entitlement's digest, and a count per
@@ -22,6 +24,7 @@ pub(super) struct SyncSeal<'a> {
     options: &'a PebbleOptions,
     stats: SyncStats,
     digests: Option<Digests>,
+    meter: Meter<'a>,
 }
 
 #[derive(Debug)]
@@ -32,8 +35,9 @@ struct Digests {
 
 impl<'a> SyncSeal<'a> {
     /// The seal of `run`, which has an end, in the database that `kv` shows.
-    pub(super) fn new(run: SyncRun, kv: &'a dyn Kv, options: &'a PebbleOptions) -> Self {
-        Self {
+    pub(super) fn new(run: SyncRun, kv: &'a dyn Kv, options: &'a PebbleOptions) -> Result<Self> {
+        Ok(Self {
+            meter: Meter::start(&options.observer, Step::Seal, None)?,
             run,
             kv,
             options,
@@ -42,13 +46,14 @@ impl<'a> SyncSeal<'a> {
                 hasher: GrantHasher::new(),
                 builder: DigestBuilder::new(),
             }),
-        }
+        })
     }
 }
 
 impl SealPass for SyncSeal<'_> {
     fn row(&mut self, key: &[u8], value: &[u8], emit: &mut Emit<'_>) -> Result<()> {
         self.options.cancel.check()?;
+        self.meter.row()?;
         match self.options.profile {
             Profile::GoPebble => stats::count(&mut self.stats, key)?,
             Profile::Ours | Profile::GoSqlite => stats::count_with_types(&mut self.stats, key)?,
@@ -65,6 +70,7 @@ impl SealPass for SyncSeal<'_> {
     }
 
     fn finish(&mut self, emit: &mut Emit<'_>) -> Result<Batch> {
+        self.meter.end()?;
         if let Some(digests) = self.digests.take() {
             let root = digests.builder.finish(emit)?;
             emit(&digest::global_root_key(), &root.encode())?;

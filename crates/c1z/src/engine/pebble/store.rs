@@ -1,7 +1,7 @@
 //! A v3 sync that is written: the engine over a database, behind a handle.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shingle::batch::Batch;
@@ -16,9 +16,13 @@ use super::on_disk::DiskKv;
 use super::options::PebbleOptions;
 use crate::budget::MemoryBudget;
 use crate::engine::contract::Contract;
+use crate::engine::source::Source;
 use crate::engine::types::SyncId;
 use crate::engine::{Identity, StorageEngine};
 use crate::keyspace::{Family, KeyRange, MetadataKey, prefix, stamp};
+use crate::observe::{Observed, Watch};
+use crate::store::{OpenOptions, PebbleFile};
+use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, Result};
 
 /// A store of one sync in the layout of v3 files: records, indexes and digests are, key by key, what such a file holds.
@@ -42,7 +46,9 @@ use crate::{Error, ErrorKind, Result};
 /// # }
 /// ```
 pub struct PebbleStore {
-    contract: Contract<Live>,
+    /// Goes first: it ends what the watch holds of the database.
+    observed: Option<(Observed<Arc<Contract<Live>>>, Watch)>,
+    contract: Arc<Contract<Live>>,
     warnings: Vec<String>,
 }
 
@@ -114,20 +120,66 @@ impl PebbleStore {
         Self::open(Arc::new(kv), options, false)
     }
 
+    /// A new store in the directory `dir` with the rows of the v3 file at `path`, or of the directory of a database, whoever
+    /// wrote it and in whatever state it was left: an unfinished sync can be resumed, a finished one edited. The
+    /// input is not written to. Indexes are derived from the records, whatever index rows there are; half-built digests
+    /// are left out; rows in the layout of July 2026 are re-keyed. See [`PebbleStore::warnings`].
+    ///
+    /// Both are on the file system of `open`. A crash leaves in `dir` either all rows or none; then the call may be made
+    /// again.
+    ///
+    /// # Errors
+    /// `NotFound`; `AlreadyExists` for a directory that holds a store; `InvalidArgument` for a v1 file; `FormatOlder` and
+    /// `FormatNewer` for layouts that are not read; `DataLoss` for damage and for rows that contradict the layout; those
+    /// of [`PebbleStore::create_in`].
+    ///
+    /// # Complexity
+    /// O(rows), each read and written once, in the memory of `open` and `options`; an older layout is sorted.
+    pub fn resume_file(
+        path: impl AsRef<Path>,
+        open: &OpenOptions,
+        dir: impl Into<PathBuf>,
+        options: PebbleOptions,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        let source = PebbleFile::open(path, open).map_err(|error| error.in_file(path))?;
+        let kv = DiskKv::create(Arc::clone(&open.fs), dir, &options)?;
+        let taken = kv.take_over(&source.database);
+        let warnings = taken.map_err(|error| error.in_file(path))?;
+        let store = Self::open(Arc::new(kv), options, false)?;
+        Ok(Self { warnings, ..store })
+    }
+
     pub(super) fn open(
         kv: Arc<dyn LiveKv>,
         options: PebbleOptions,
         read_only: bool,
     ) -> Result<Self> {
+        Self::open_watched(kv, options, read_only, None)
+    }
+
+    /// Opens a store whose figures `watch` tells, if somebody watches it already.
+    fn open_watched(
+        kv: Arc<dyn LiveKv>,
+        options: PebbleOptions,
+        read_only: bool,
+        watch: Option<Watch>,
+    ) -> Result<Self> {
         if !read_only {
             stamp_if_empty(kv.as_ref())?;
         }
         let (profile, clock) = (options.profile, Arc::clone(&options.clock));
-        let live = Live::new(kv, options, read_only);
+        let telemetry = options.telemetry.clone();
+        let live = Live::new(Arc::clone(&kv), options, read_only);
         // A damaged run is said here, not by the first call.
-        live.view().sync()?;
-        let contract = Contract::new(Box::new(live), profile, clock);
+        live.view()?.sync()?;
+        let contract = Arc::new(Contract::new(Box::new(live), profile, clock));
+        let observed = telemetry.map(|telemetry| {
+            let watch = watch.unwrap_or_else(|| telemetry.watch(move || kv.figures()));
+            (Observed::new(Arc::clone(&contract), &telemetry), watch)
+        });
         Ok(Self {
+            observed,
             contract,
             warnings: Vec::new(),
         })
@@ -140,7 +192,30 @@ impl PebbleStore {
     /// Those of opening.
     pub fn reopen(self, read_only: bool) -> Result<Self> {
         let live = self.contract.source();
-        Self::open(Arc::clone(&live.kv), live.options.clone(), read_only)
+        let (kv, options) = (Arc::clone(&live.kv), live.options.clone());
+        let watch = self.observed.map(|(_, watch)| watch);
+        Self::open_watched(kv, options, read_only, watch)
+    }
+
+    /// Ends the use of the store: makes everything durable, once the write that is running is done, and refuses all later
+    /// calls (`Closed`). Streams that are open go on. A second call does nothing. The directory is free for others when the
+    /// store is dropped.
+    ///
+    /// # Errors
+    /// `Io`, `Poisoned`; the store stays open then.
+    pub fn close(&self) -> Result<()> {
+        self.live().close()
+    }
+
+    /// The store as a part of a handle that stamps what it writes to several.
+    pub(crate) fn stamped_by(self, stamps: SharedStamps) -> Result<Self> {
+        self.contract.source().lock()?.stamps = stamps;
+        Ok(self)
+    }
+
+    /// The rows, for a source of many syncs.
+    pub(crate) fn source(&self) -> &dyn Source {
+        self.contract.source()
     }
 
     /// What a user should know about the rows that the store began with.
@@ -154,7 +229,10 @@ impl PebbleStore {
 
     /// The engine.
     pub fn engine(&self) -> &dyn StorageEngine {
-        &self.contract
+        match &self.observed {
+            Some((observed, _)) => observed,
+            None => &*self.contract,
+        }
     }
 
     /// Calls `each` with every row of a snapshot, in the order of keys: what a file of this sync would hold, indexes included,
@@ -163,7 +241,7 @@ impl PebbleStore {
     /// # Errors
     /// The first of `each`.
     pub fn for_each_row(&self, each: &mut EachRow<'_>) -> Result<()> {
-        let mut scan = self.contract.source().view().kv.scan(&everything())?;
+        let mut scan = self.contract.source().view()?.kv.scan(&everything())?;
         while let Some((key, value)) = scan.next()? {
             each(key, value)?;
         }
@@ -175,7 +253,7 @@ impl PebbleStore {
     /// # Errors
     /// `NotFound` for an unknown sync.
     pub fn entitlement_graph(&self, sync: &SyncId) -> Result<Option<Vec<u8>>> {
-        let view = self.contract.source().view();
+        let view = self.contract.source().view()?;
         view.require(sync)?;
         let found = view.kv.get(&MetadataKey::EntitlementGraph.to_vec())?;
         Ok(found.map(|value| value.to_vec()))
@@ -189,8 +267,8 @@ impl PebbleStore {
     pub fn set_entitlement_graph(&self, sync: &SyncId, graph: Option<&[u8]>) -> Result<()> {
         let live = self.contract.source();
         live.writable()?;
-        let mut handle = live.lock();
-        let view = live.view();
+        let mut handle = live.lock()?;
+        let view = live.view()?;
         view.require(sync)?;
         let key = MetadataKey::EntitlementGraph.to_vec();
         let mut batch = Batch::new();
@@ -259,14 +337,14 @@ fn current_rows(raw: &Arc<dyn Kv>, bytes_max: u64, warnings: &mut Vec<String>) -
     Ok(batch)
 }
 
-fn everything() -> KeyRange {
+pub(super) fn everything() -> KeyRange {
     KeyRange {
         lower: Vec::new(),
         upper: None,
     }
 }
 
-fn is_pending_marker(key: &[u8]) -> bool {
+pub(super) fn is_pending_marker(key: &[u8]) -> bool {
     [
         MetadataKey::GrantIndexPending,
         MetadataKey::DigestBuildPending,

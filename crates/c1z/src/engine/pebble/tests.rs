@@ -4,6 +4,8 @@ mod edits;
 mod ends;
 mod faults;
 mod on_disk;
+#[cfg(feature = "schedules")]
+mod schedules;
 mod seam;
 mod writes;
 

@@ -35,7 +35,10 @@
 
 mod flow;
 mod manifest;
+mod newest;
 mod options;
+mod packing;
+mod spool;
 mod store;
 mod sync;
 pub mod v1;
@@ -43,8 +46,11 @@ mod v3;
 mod workspace;
 
 pub use manifest::manifest_of;
+pub(in crate::ops) use newest::winners;
 pub(crate) use options::sections;
 pub use options::{BuildOptions, Digests, InputOrder, SameIdentity};
+pub(crate) use spool::Spool;
+pub(in crate::ops) use store::publish_checked;
 pub use store::publish_store;
 pub(crate) use sync::is_own;
 pub use sync::{BuiltSync, RunToWrite, SyncBuilder};

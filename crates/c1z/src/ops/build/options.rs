@@ -14,6 +14,9 @@ pub enum SameIdentity {
     /// Grants are folded into one row by the rule of conversions (`store-contract` §4.7); of other
     /// rows the last stays.
     Fold,
+    /// The record with the greatest `discovered_at` stays, of equals the one that was put last
+    /// (`store-contract` §4.6).
+    Newest,
 }
 
 /// Whether the hash index and the digest tree are built.

@@ -27,6 +27,16 @@ pub fn publish_store(
     output: &Path,
     options: &PackOptions,
 ) -> Result<V3Summary> {
+    publish_checked(store, output, options, |_| Ok(()))
+}
+
+/// Publishes what `store` held at one instant, if that passes `check`.
+pub(in crate::ops) fn publish_checked(
+    store: &PebbleStore,
+    output: &Path,
+    options: &PackOptions,
+    check: impl FnOnce(&BuiltSync) -> Result<()>,
+) -> Result<V3Summary> {
     let fs: Arc<dyn Fs> = Arc::clone(&options.fs);
     check_output(&*fs, output, options.existing)?;
     let workspace = match store.dir() {
@@ -34,6 +44,7 @@ pub fn publish_store(
         None => Workspace::for_output(options, output)?,
     };
     let sync: BuiltSync = store.checkpoint(&options.fs, &workspace.dir().join("db"))?;
+    check(&sync)?;
     let envelope = pack(&sync, output, options)?;
     Ok(V3Summary { sync, envelope })
 }

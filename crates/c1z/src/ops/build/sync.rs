@@ -9,6 +9,7 @@ use shingle::iter::Bounds;
 use shingle::vfs::Fs;
 
 use super::flow::{Flow, Passed, Rest};
+use super::newest::winners;
 use super::options::{BuildOptions, Digests, InputOrder, SameIdentity};
 use crate::digest::Node;
 use crate::engine::types::{SyncRun, SyncStats, Timestamp};
@@ -106,7 +107,7 @@ impl SyncBuilder {
                 let sort = SortOptions {
                     duplicates: match options.same_identity {
                         SameIdentity::KeepLast => Duplicates::KeepLast,
-                        SameIdentity::Fold => Duplicates::KeepAll,
+                        SameIdentity::Fold | SameIdentity::Newest => Duplicates::KeepAll,
                     },
                     ..options.sort(RECORDS_SHARE)
                 };
@@ -128,10 +129,6 @@ impl SyncBuilder {
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
         self
-    }
-
-    pub(super) fn observer(&self) -> Arc<dyn Observer> {
-        Arc::clone(&self.observer)
     }
 
     /// Puts a record under the key that it has.
@@ -246,7 +243,9 @@ impl SyncBuilder {
             match self.same_identity {
                 SameIdentity::KeepLast => pass(&mut scan, &mut flow, &mut meter)?,
                 SameIdentity::Fold => pass_folded(scan, &mut flow, &mut meter, merged)?,
+                SameIdentity::Newest => pass_newest(scan, &mut flow, &mut meter)?,
             }
+            meter.end()?;
         }
         flow.finish()
     }
@@ -279,6 +278,23 @@ fn pass(scan: &mut SortedScan, flow: &mut Flow, meter: &mut Meter<'_>) -> Result
         meter.row()?;
     }
     Ok(())
+}
+
+/// As [`pass`], but of the rows with one key the newest stays.
+fn pass_newest(scan: SortedScan, flow: &mut Flow, meter: &mut Meter<'_>) -> Result<()> {
+    let time_of = |key: &[u8], value: &[u8]| match StoredRecord::of_row(key, value) {
+        Some(record) => record.discovered_at(),
+        None => Ok(None),
+    };
+    winners(
+        scan,
+        meter,
+        time_of,
+        |key, value| match StoredRecord::of_row(key, value) {
+            Some(record) => flow.row(record.kind.family(), record.key, record.value),
+            None => Ok(()),
+        },
+    )
 }
 
 /// As [`pass`], but grants with one key become one.

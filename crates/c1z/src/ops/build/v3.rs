@@ -8,12 +8,13 @@ use shingle::vfs::{Entropy, Fs, OsEntropy, OsFs};
 
 use super::manifest::manifest_of;
 use super::options::BuildOptions;
+use super::packing::Packing;
 use super::sync::{BuiltSync, RunToWrite, SyncBuilder};
 use super::workspace::Workspace;
 use crate::envelope::{
     EntryContent, Existing, NewEntry, WriteOptions, WriteSummary, publish, write_v3,
 };
-use crate::ops::observe::{Meter, Observer, Step};
+use crate::ops::observe::{Observer, SharedObserver};
 use crate::{Error, ErrorKind, Result};
 
 /// Where a file goes and how it is packed.
@@ -29,6 +30,8 @@ pub struct PackOptions {
     pub temporary: Option<PathBuf>,
     /// Layout and compression of the payload, and the memory for it.
     pub write: WriteOptions,
+    /// Watches the packing, [`crate::ops::Step::Pack`].
+    pub observer: SharedObserver,
 }
 
 impl Default for PackOptions {
@@ -39,6 +42,7 @@ impl Default for PackOptions {
             existing: Existing::Keep,
             temporary: None,
             write: WriteOptions::default(),
+            observer: SharedObserver::default(),
         }
     }
 }
@@ -119,6 +123,7 @@ impl V3Builder {
     /// Watches the build from now on.
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.pack.observer = SharedObserver::new(Arc::clone(&observer));
         self.sync = self.sync.observed_by(observer);
         self
     }
@@ -146,10 +151,8 @@ impl V3Builder {
         run: Option<RunToWrite<'_>>,
         check: impl FnOnce(&BuiltSync) -> Result<()>,
     ) -> Result<V3Summary> {
-        let observer = self.sync.observer();
         let sync = self.sync.finish(run)?;
         check(&sync)?;
-        Meter::start(&*observer, Step::Pack, None)?;
         let envelope = pack(&sync, &self.output, &self.pack);
         drop(self.workspace);
         Ok(V3Summary {
@@ -181,7 +184,10 @@ pub(crate) fn check_output(fs: &dyn Fs, output: &Path, existing: Existing) -> Re
 /// # Errors
 /// Those of [`publish`] and [`write_v3`].
 pub fn pack(sync: &BuiltSync, output: &Path, options: &PackOptions) -> Result<WriteSummary> {
+    let _span = tracing::debug_span!("publish").entered();
     let manifest = manifest_of(sync)?;
+    let raw_len = sync.database.files.iter().map(|(_, len)| len).sum();
+    let packing = Packing::new(options.observer.clone(), raw_len)?;
     let dir = &sync.database.dir;
     let entry = |(name, &xxh64): (&String, &u64)| -> Result<NewEntry> {
         let path = dir.join(name);
@@ -191,17 +197,21 @@ pub fn pack(sync: &BuiltSync, output: &Path, options: &PackOptions) -> Result<Wr
             .map_err(|e| Error::io("open", &path, e))?;
         Ok(NewEntry {
             name: name.clone(),
-            content: EntryContent::Hashed { file, xxh64 },
+            content: EntryContent::Hashed {
+                file: Packing::watched(&packing, file),
+                xxh64,
+            },
         })
     };
     let names = sync.database.files.iter().map(|(name, _)| name);
     let hashed = names.zip(&sync.database.hashes);
     let entries = hashed.map(entry).collect::<Result<Vec<_>>>()?;
-    publish(
+    let published = publish(
         &*options.fs,
         &*options.entropy,
         output,
         options.existing,
         |out| write_v3(out, &manifest, entries, &options.write),
-    )
+    );
+    packing.end(published)
 }

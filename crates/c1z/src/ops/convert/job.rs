@@ -1,13 +1,11 @@
 //! One conversion under way: what all targets share.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::loss::LossReport;
 use super::options::ConvertOptions;
 use super::source::{Source, SourceItem};
 use crate::Result;
-use crate::envelope::WriteOptions;
 use crate::ops::build::PackOptions;
 use crate::ops::observe::{Meter, Observer, Step};
 
@@ -24,20 +22,7 @@ pub(super) struct Job<'a> {
 impl Job<'_> {
     /// How the output is packed and published.
     pub(super) fn pack_options(&self) -> PackOptions {
-        let options = self.options;
-        PackOptions {
-            fs: Arc::clone(&options.fs),
-            entropy: Arc::clone(&options.entropy),
-            existing: options.existing,
-            temporary: options.temporary.clone(),
-            write: WriteOptions {
-                encoding: options.encoding,
-                level: options.level,
-                threads: options.threads,
-                budget: options.budget.clone(),
-                ..WriteOptions::default()
-            },
-        }
+        self.options.pack_options()
     }
 }
 
@@ -64,11 +49,17 @@ impl<'a> RecordMeter<'a> {
         match &mut self.step {
             Some((current, meter)) if *current == step => meter.row(),
             _ => {
+                self.end()?;
                 let mut meter = Meter::start(self.observer, step, None)?;
                 meter.row()?;
                 self.step = Some((step, meter));
                 Ok(())
             }
         }
+    }
+
+    /// All items have passed.
+    pub(super) fn end(&self) -> Result<()> {
+        self.step.as_ref().map_or(Ok(()), |(_, meter)| meter.end())
     }
 }

@@ -199,6 +199,12 @@ impl LossReport {
         }
     }
 
+    /// The report without one kind of loss.
+    pub(crate) fn without(mut self, kind: LossKind) -> Self {
+        self.losses.remove(&kind);
+        self
+    }
+
     /// Refuses if something disappears and the caller did not agree.
     ///
     /// # Errors

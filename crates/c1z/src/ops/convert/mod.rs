@@ -21,13 +21,13 @@ mod format;
 mod job;
 mod loss;
 mod options;
-mod select;
-mod source;
+pub(super) mod select;
+pub(super) mod source;
 mod summary;
 mod to_ndjson;
 mod to_v1;
 mod to_v3;
-mod upgrade;
+pub(super) mod upgrade;
 
 use std::path::Path;
 
@@ -67,7 +67,8 @@ pub fn convert(
     run(&*source, from, to, output, options).map_err(|error| error.in_file(input))
 }
 
-fn run(
+/// Writes what `source` gives in another format, or in the same.
+pub(super) fn run(
     source: &dyn Source,
     from: FileFormat,
     to: FileFormat,

@@ -9,7 +9,11 @@ use super::format::FileFormat;
 use super::loss::EXAMPLES_MAX;
 use crate::budget::MemoryBudget;
 use crate::engine::types::SyncId;
-use crate::envelope::{Existing, LEVEL_DEFAULT, LimitOptions, PayloadEncoding, Variables};
+use crate::envelope::{
+    Existing, LEVEL_DEFAULT, LimitOptions, PayloadEncoding, Variables, WriteOptions,
+};
+use crate::ops::build::PackOptions;
+use crate::ops::observe::SharedObserver;
 use crate::ops::{NoObserver, Observer};
 use crate::v1_tables::Zone;
 
@@ -77,6 +81,26 @@ pub struct ConvertOptions {
     pub variables: Variables,
     /// Watches the conversion.
     pub observer: Arc<dyn Observer>,
+}
+
+impl ConvertOptions {
+    /// How the output is packed and published.
+    pub(in crate::ops) fn pack_options(&self) -> PackOptions {
+        PackOptions {
+            fs: Arc::clone(&self.fs),
+            entropy: Arc::clone(&self.entropy),
+            existing: self.existing,
+            temporary: self.temporary.clone(),
+            observer: SharedObserver::new(Arc::clone(&self.observer)),
+            write: WriteOptions {
+                encoding: self.encoding,
+                level: self.level,
+                threads: self.threads,
+                budget: self.budget.clone(),
+                ..WriteOptions::default()
+            },
+        }
+    }
 }
 
 impl Default for ConvertOptions {

@@ -69,7 +69,10 @@ fn is_full(sync: &SourceSync) -> bool {
 }
 
 /// The sync that ended last, or started last if it has not; of equals the one with the greater id.
-fn newest(syncs: &[SourceSync], is: impl Fn(&SourceSync) -> bool) -> Option<usize> {
+pub(in crate::ops) fn newest(
+    syncs: &[SourceSync],
+    is: impl Fn(&SourceSync) -> bool,
+) -> Option<usize> {
     let candidates = syncs.iter().enumerate().filter(|(_, sync)| is(sync));
     let newest = candidates.max_by(|(_, a), (_, b)| {
         let key = |sync: &SourceSync| sync.run.ended_at.or(sync.run.started_at);

@@ -69,6 +69,7 @@ fn write(job: &mut Job<'_>, chosen: &[usize], out: &mut dyn Write) -> Result<Vec
             asset_bytes,
         });
     }
+    progress.end()?;
     writer.finish()?;
     Ok(written)
 }

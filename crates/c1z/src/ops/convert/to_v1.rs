@@ -174,6 +174,7 @@ impl Pass<'_> {
                     }
                 }
             })?;
+            meter.end()?;
             losses.add_many(LossKind::ForeignRows, orphans, || {
                 format!("{} rows without a sync", kind.as_str())
             });

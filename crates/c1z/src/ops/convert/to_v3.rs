@@ -178,6 +178,7 @@ impl<'a> Plan<'a> {
                 SourceItem::Row(key, value) => builder.put_other(key, value),
             }
         })?;
+        progress.end()?;
         losses.add_many(LossKind::ForeignRows, orphans, || {
             "rows without a sync".to_owned()
         });

@@ -18,20 +18,20 @@ use crate::{ErrorKind, Result};
 
 /// Makes stored records of rows; keeps its buffers.
 #[derive(Debug, Default)]
-pub(super) struct Upgrade {
+pub(in crate::ops) struct Upgrade {
     key: Vec<u8>,
     value: Vec<u8>,
 }
 
 /// Where a record goes.
-pub(super) type TakeStored<'t> = dyn FnMut(&StoredRecord<'_>) -> Result<()> + 't;
+pub(in crate::ops) type TakeStored<'t> = dyn FnMut(&StoredRecord<'_>) -> Result<()> + 't;
 
 impl Upgrade {
     /// Gives the record of a row to `take`; a row without a complete identity is a loss.
     ///
     /// # Errors
     /// Bytes that are no message; what `take` returns.
-    pub(super) fn record(
+    pub(in crate::ops) fn record(
         &mut self,
         row: &V1Row<'_>,
         losses: &mut LossReport,

@@ -4,9 +4,13 @@ use c1z_proto::connector::v2;
 use c1z_proto::schema::Described;
 
 use super::Side;
-use crate::Result;
 use crate::engine::page::rows_of_pages;
+use crate::engine::types::{EntitlementRef, ResourceRef};
 use crate::engine::{EntitlementFilter, GrantFilter, Identity, ResourceFilter, Scope};
+use crate::record::annotation::Expansion;
+use crate::record::grant::GrantPut;
+use crate::record::{self, resource_type};
+use crate::{ErrorKind, Result};
 
 /// A kind of record that [`super::diff`] compares. Implemented for the messages that syncs hold;
 /// not meant for others.
@@ -16,6 +20,12 @@ pub trait Compared: Described + Sized {
 
     /// The parts that identify the record.
     fn identity(&self, identity: Identity) -> Vec<&str>;
+
+    /// The record of another sync that is the same by identity, if that sync holds one.
+    fn counterpart(&self, side: Side<'_>, identity: Identity) -> Result<Option<Self>>;
+
+    /// The record as a v3 file holds it.
+    fn into_v3(self) -> Result<Self>;
 }
 
 impl Compared for v2::ResourceType {
@@ -29,6 +39,17 @@ impl Compared for v2::ResourceType {
     fn identity(&self, _: Identity) -> Vec<&str> {
         vec![&self.id]
     }
+
+    fn counterpart(&self, side: Side<'_>, _: Identity) -> Result<Option<Self>> {
+        let scope = Scope::Sync(side.sync.clone());
+        found(side.reader.get_resource_type(&scope, &self.id))
+    }
+
+    fn into_v3(self) -> Result<Self> {
+        Ok(resource_type::from_record(resource_type::to_record(
+            &self, None,
+        )))
+    }
 }
 
 impl Compared for v2::Resource {
@@ -41,6 +62,17 @@ impl Compared for v2::Resource {
 
     fn identity(&self, _: Identity) -> Vec<&str> {
         resource(self).to_vec()
+    }
+
+    fn counterpart(&self, side: Side<'_>, _: Identity) -> Result<Option<Self>> {
+        let scope = Scope::Sync(side.sync.clone());
+        found(side.reader.get_resource(&scope, &reference(self)))
+    }
+
+    fn into_v3(self) -> Result<Self> {
+        Ok(record::resource::from_record(record::resource::to_record(
+            &self, None,
+        )))
     }
 }
 
@@ -57,6 +89,19 @@ impl Compared for v2::Entitlement {
             Identity::External => vec![&self.id],
             Identity::Structural => entitlement(self).to_vec(),
         }
+    }
+
+    fn counterpart(&self, side: Side<'_>, identity: Identity) -> Result<Option<Self>> {
+        let scope = Scope::Sync(side.sync.clone());
+        found(
+            side.reader
+                .get_entitlement(&scope, &entitlement_ref(self, identity)),
+        )
+    }
+
+    fn into_v3(self) -> Result<Self> {
+        let record = record::entitlement::to_record(&self, None);
+        Ok(record::entitlement::from_record(record))
     }
 }
 
@@ -76,6 +121,60 @@ impl Compared for v2::Grant {
                 parts
             }
         }
+    }
+
+    fn counterpart(&self, side: Side<'_>, identity: Identity) -> Result<Option<Self>> {
+        let scope = Scope::Sync(side.sync.clone());
+        // By the list, which shows expansion as the rows of a comparison do.
+        let filter = GrantFilter {
+            entitlement: Some(entitlement_ref(&self.entitlement, identity)),
+            principal: Some(reference(&self.principal)),
+            ..GrantFilter::default()
+        };
+        let rows = match side.reader.stream_grants(&scope, &filter) {
+            Ok(rows) => rows,
+            Err(error) => return found(Err(error)),
+        };
+        for row in rows {
+            let grant = row?.grant;
+            if identity == Identity::Structural || grant.id == self.id {
+                return Ok(Some(grant));
+            }
+        }
+        match identity {
+            Identity::Structural => Ok(None),
+            // The grant of this id may have another entitlement or principal now.
+            Identity::External => found(side.reader.get_grant(&scope, &self.id)),
+        }
+    }
+
+    fn into_v3(self) -> Result<Self> {
+        let record = record::grant::to_record(&self, &GrantPut::default())?;
+        Ok(record::grant::from_record(record, Expansion::Attach))
+    }
+}
+
+/// What a point read found; a record that is not there is none.
+fn found<T>(read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(record) => Ok(Some(record)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn reference(resource: &v2::Resource) -> ResourceRef {
+    let id = &resource.id;
+    ResourceRef::new(id.resource_type.clone(), id.resource.clone())
+}
+
+fn entitlement_ref(entitlement: &v2::Entitlement, identity: Identity) -> EntitlementRef {
+    match identity {
+        Identity::External => EntitlementRef::bare(&entitlement.id),
+        Identity::Structural => EntitlementRef {
+            id: entitlement.id.clone(),
+            resource: Some(reference(&entitlement.resource)),
+        },
     }
 }
 

@@ -53,6 +53,17 @@ impl Change {
     }
 }
 
+/// The identity by which records of two stores are the same: by external id among v1 files, by structure where
+/// a v3 file takes part. The second part says whether records must be compared as v3 files hold them.
+pub fn common_identity(base: &dyn Reader, applied: &dyn Reader) -> (Identity, bool) {
+    let is_v1 = |reader: &dyn Reader| reader.metadata().format == "v1";
+    match (is_v1(base), is_v1(applied)) {
+        (true, true) => (Identity::External, false),
+        (false, false) => (Identity::Structural, false),
+        _ => (Identity::Structural, true),
+    }
+}
+
 /// How syncs are compared.
 #[derive(Clone, Debug)]
 pub struct DiffOptions<'a> {
@@ -61,6 +72,9 @@ pub struct DiffOptions<'a> {
     pub identity: Identity,
     /// The changes wanted; a scan is saved where *deleted* is not among them.
     pub changes: &'a [Change],
+    /// Whether records are compared as v3 files hold them (`store-contract` §1.8): for a v1 file and a
+    /// v3 file, of which the one holds more of a record than the other can.
+    pub as_v3: bool,
     /// Memory for the table of hashes; half of what is left of it is taken.
     pub budget: MemoryBudget,
 }
@@ -91,14 +105,21 @@ where
     let wants = |change| options.changes.contains(&change);
     let mut meter = Meter::start(observer, Step::Rows, None)?;
     let mut window = Window::new(&options.budget)?;
+    let held = |record: R| {
+        if options.as_v3 {
+            record.into_v3()
+        } else {
+            Ok(record)
+        }
+    };
     loop {
         for record in R::rows(base)? {
             meter.row()?;
-            window.learn(&record?, options.identity);
+            window.learn(&held(record?)?, options.identity);
         }
         for record in R::rows(applied)? {
             meter.row()?;
-            let record = record?;
+            let record = held(record?)?;
             match window.judge(&record, options.identity) {
                 Some(change) if wants(change) => visit(change, record)?,
                 _ => {}
@@ -107,14 +128,14 @@ where
         if wants(Change::Deleted) && window.has_unseen() {
             for record in R::rows(base)? {
                 meter.row()?;
-                let record = record?;
+                let record = held(record?)?;
                 if window.is_unseen(&record, options.identity) {
                     visit(Change::Deleted, record)?;
                 }
             }
         }
         if !window.advance() {
-            return Ok(());
+            return Ok(meter.end()?);
         }
     }
 }

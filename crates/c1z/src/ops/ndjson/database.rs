@@ -69,6 +69,7 @@ pub fn write_database(
             meter.row()?;
         }
     }
+    meter.end()?;
     let counts = writer.finish()?;
     Ok(Written { counts, warnings })
 }

@@ -55,6 +55,7 @@ pub fn write_v1(
         job.sync(run)?;
     }
     let orphans = job.rows.saturating_sub(job.taken);
+    job.meter.end()?;
     let counts = job.writer.finish()?;
     let mut warnings = Vec::new();
     if sync.is_none() && orphans > 0 {

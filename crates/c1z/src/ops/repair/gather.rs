@@ -74,6 +74,7 @@ pub(super) fn gather(
         let shown = version.as_ref().map(|version| shown_by(version, number));
         gatherer.table(number, shown.as_deref())?;
     }
+    gatherer.meter.end()?;
     Ok(gatherer.out)
 }
 

@@ -9,23 +9,28 @@
 //! Everything that derives from records is dropped and made again, so a file whose records are whole
 //! comes out whole. Where records are lost, the report says which, by kind and range of keys, and the
 //! sync is written as unfinished: a shorter list must not pass for the truth.
+//!
+//! A v1 file stays one, with all of its syncs: its stream is decoded up to the damage, and rows are
+//! taken from the pages that are there (see `v1`).
 
 mod gather;
 mod rebuild;
 mod report;
+mod v1;
 mod versions;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use shingle::bulk::{Duplicates, Scratch, SortOptions, Sorter};
+use shingle::vfs::Fs;
 
 use super::Observer;
 use super::build::{BuildOptions, PackOptions};
 use crate::envelope::{self, Format, SalvagedFile, salvage};
 use crate::{Error, ErrorKind, Result};
 
-pub use report::{Loss, RepairReport, RunSource};
+pub use report::{Loss, RepairReport, RepairedSync, RunSource};
 
 use super::build::Workspace;
 use rebuild::Material;
@@ -42,11 +47,11 @@ pub struct RepairOptions {
     pub opening: envelope::OpenOptions,
 }
 
-/// Writes what can be read of the v3 file, or the database directory, at `input` to a new file at
-/// `output`.
+/// Writes what can be read of the file, or the database directory, at `input` to a new file of the
+/// same format at `output`.
 ///
 /// # Errors
-/// `AlreadyExists` for an output that is there; `EngineNotAvailable` for a v1 file; `DataLoss` when
+/// `AlreadyExists` for an output that is there; `DataLoss` when
 /// not even the sync run or the manifest can be read, or no record; `Io` and `ResourceExhausted`.
 ///
 /// # Complexity
@@ -69,6 +74,10 @@ fn run(
 ) -> Result<RepairReport> {
     let fs = &options.pack.fs;
     super::build::check_output(&**fs, output, options.pack.existing)?;
+    let is_dir = fs.metadata(input).is_ok_and(|found| found.is_dir);
+    if !is_dir && format_of(input, &**fs)? == Some(Format::V1) {
+        return v1::repair(input, output, options, &*observer);
+    }
     let workspace = Workspace::beside(Arc::clone(fs), &*options.pack.entropy, output)?;
     let dir = workspace.dir();
     let sort = SortOptions {
@@ -77,7 +86,6 @@ fn run(
         ..SortOptions::default()
     };
     let mut rows = Sorter::new(Scratch::new(Arc::clone(fs), dir), sort);
-    let is_dir = fs.metadata(input).is_ok_and(|found| found.is_dir);
     let (gathered, manifest) = if is_dir {
         let names = fs.list(input).map_err(|e| Error::io("list", input, e))?;
         let files: Vec<_> = names.into_iter().map(present).collect();
@@ -118,17 +126,22 @@ fn present(name: String) -> SalvagedFile {
     }
 }
 
-fn take_out(input: &Path, files: &Path, options: &RepairOptions) -> Result<envelope::Salvaged> {
-    let fs = &options.pack.fs;
+/// The format that the first bytes tell; none where they tell nothing, for others to say.
+fn format_of(input: &Path, fs: &dyn Fs) -> Result<Option<Format>> {
     let file = fs.open(input).map_err(|e| Error::io("open", input, e))?;
     let mut head = [0; envelope::MAGIC_LEN];
     let read = file.read_at(0, &mut head);
     read.map_err(|e| Error::io("read", input, e))?;
-    if let Ok(Some(Format::V1)) = envelope::identify(&head) {
-        return Err(Error::new(
-            ErrorKind::EngineNotAvailable,
-            "v1 files (SQLite) are not repaired by this version",
-        ));
-    }
+    Ok(envelope::identify(&head).unwrap_or_default())
+}
+
+fn take_out(input: &Path, files: &Path, options: &RepairOptions) -> Result<envelope::Salvaged> {
+    let fs = &options.pack.fs;
+    let file = fs.open(input).map_err(|e| Error::io("open", input, e))?;
     salvage(file, input, &options.opening, &**fs, files)
+}
+
+/// Whether an error says that bytes are wrong, so that it is a loss; others stop the repair.
+fn is_about_bytes(error: &Error) -> bool {
+    error.kind() == ErrorKind::DataLoss
 }

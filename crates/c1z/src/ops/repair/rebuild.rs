@@ -6,7 +6,7 @@ use shingle::iter::Bounds;
 
 use super::RepairOptions;
 use super::gather::Gathered;
-use super::report::{Loss, RepairReport, RunSource, counts};
+use super::report::{Loss, RepairReport, RepairedSync, RunSource, counts};
 use super::versions::Newest;
 use crate::digest::{DigestBuilder, GrantHasher, Node};
 use crate::engine::types::{SyncId, SyncRun, SyncStats, SyncType, Timestamp};
@@ -20,7 +20,7 @@ use crate::record::{self, AssetView, SessionView, primary_key_into, stats, sync_
 use crate::{Error, ErrorKind, Result};
 
 /// Dropped records that are shown.
-const EXAMPLES_MAX: usize = 10;
+pub(super) const EXAMPLES_MAX: usize = 10;
 
 /// Receives rows.
 type Each<'e> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'e;
@@ -123,8 +123,14 @@ impl Material {
             run: &run,
             stored: stored.as_deref(),
         }))?;
+        let saved = written.sync.counts;
         Ok(RepairReport {
-            saved: written.sync.counts,
+            syncs: vec![RepairedSync {
+                id: run.id,
+                saved: saved.clone(),
+                recorded: found.recorded.clone(),
+            }],
+            saved,
             recorded: found.recorded,
             is_complete,
             run_source,
@@ -133,7 +139,7 @@ impl Material {
             dropped: found.dropped,
             dropped_examples: found.examples,
             warnings: self.gathered.warnings,
-            envelope: written.envelope,
+            file_len: written.envelope.file_len,
         })
     }
 
@@ -250,7 +256,7 @@ impl Material {
 }
 
 /// A run of which nothing but the id is left, which holds the time of its start.
-fn run_of_id(id: String) -> Result<SyncRun> {
+pub(super) fn run_of_id(id: String) -> Result<SyncRun> {
     let seconds = Ksuid::parse(&id)?.unix_seconds();
     let start = Timestamp {
         seconds: i64::try_from(seconds).unwrap_or(i64::MAX),

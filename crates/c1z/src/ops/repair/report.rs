@@ -1,7 +1,8 @@
 //! The outcome of a repair.
 
-use crate::engine::types::SyncStats;
-use crate::envelope::WriteSummary;
+use std::ops::RangeInclusive;
+
+use crate::engine::types::{SyncId, SyncStats};
 use crate::keyspace::Family;
 use crate::ops::RecordKind;
 
@@ -14,6 +15,8 @@ pub struct Loss {
     pub from: Option<Vec<u8>>,
     /// The greatest key that may be lost; none where nothing bounds it.
     pub to: Option<Vec<u8>>,
+    /// The row ids that may be lost; v1 files only.
+    pub rows: Option<RangeInclusive<i64>>,
     /// What happened.
     pub detail: String,
 }
@@ -43,6 +46,7 @@ impl Loss {
             kinds,
             from: from.map(<[u8]>::to_vec),
             to: to.map(<[u8]>::to_vec),
+            rows: None,
             detail: detail.into(),
         })
     }
@@ -53,6 +57,7 @@ impl Loss {
             kinds: Vec::new(),
             from: None,
             to: None,
+            rows: None,
             detail: detail.into(),
         }
     }
@@ -69,17 +74,30 @@ pub enum RunSource {
     Id,
 }
 
+/// A sync of the output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RepairedSync {
+    /// Its id.
+    pub id: SyncId,
+    /// Records written.
+    pub saved: SyncStats,
+    /// Counts that the input records of it, if they can be read.
+    pub recorded: Option<SyncStats>,
+}
+
 /// What a repair did.
 #[derive(Clone, Debug)]
 pub struct RepairReport {
-    /// Records written, by kind.
+    /// The syncs that were written: of a v3 file one.
+    pub syncs: Vec<RepairedSync>,
+    /// Records written, of all syncs.
     pub saved: SyncStats,
-    /// Counts that the input records of itself, if they can be read.
+    /// Counts that the input records of itself, if they can be read for all syncs.
     pub recorded: Option<SyncStats>,
     /// Whether the output holds every record of the input: nothing was damaged, or counts and digest
     /// prove it. Otherwise its sync is written as unfinished.
     pub is_complete: bool,
-    /// Where the sync run comes from.
+    /// Where the sync run comes from; of several, where the one does of which the least was left.
     pub run_source: RunSource,
     /// What was lost or may be.
     pub losses: Vec<Loss>,
@@ -91,8 +109,8 @@ pub struct RepairReport {
     pub dropped_examples: Vec<String>,
     /// What the user should know about the output.
     pub warnings: Vec<String>,
-    /// The envelope that was written.
-    pub envelope: WriteSummary,
+    /// Length of the output in bytes.
+    pub file_len: u64,
 }
 
 /// The counts of `stats` by kind.

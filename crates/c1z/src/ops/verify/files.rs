@@ -169,6 +169,7 @@ impl TableCheck<'_> {
         match (stopped, walked) {
             (Some(error), _) => Err(error),
             (None, walked) => {
+                meter.end(rows)?;
                 self.take(walked?);
                 Ok(())
             }

@@ -50,6 +50,7 @@ pub(crate) fn check(readable: &Readable, scope: Scope, task: &Task<'_>) -> Resul
             task.meter.row(&mut rows)
         },
     )?;
+    task.meter.end(rows)?;
     checker.close_run();
     checker.report.checked.rows = rows;
     checker.report.checked.records = rows;

@@ -52,6 +52,7 @@ pub(crate) fn sum_up(readable: &Readable, scope: Scope, task: &Task<'_>) -> Resu
             }
             task.meter.row(&mut count)?;
         }
+        task.meter.end(count)?;
         report.checked.rows += count;
         if scope.has(family) {
             report.checked.index_rows += count;
@@ -127,6 +128,7 @@ pub(crate) fn compare(
             _ => judge.orphan(key)?,
         }
     }
+    task.meter.end(count)?;
     while let Some(row) = wanted {
         judge.missing(row.key)?;
         wanted = expected.next()?;

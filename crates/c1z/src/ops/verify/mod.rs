@@ -31,6 +31,7 @@ mod repeated;
 mod report;
 mod sums;
 mod v1;
+mod v1_references;
 mod v1_rows;
 mod v3;
 

@@ -78,6 +78,7 @@ impl Checker {
                 references.check(key, body(family, key), &mut self.out.report)?;
             }
         }
+        task.meter.end(count)?;
         self.out.report.checked.rows += count;
         self.out.report.checked.records += count;
         Ok(())
@@ -143,6 +144,7 @@ impl Checker {
             let finding = Finding::from_error(class, "session", Place::key(key), &error);
             self.out.report.add(finding);
         }
+        task.meter.end(count)?;
         self.out.report.checked.rows += count;
         Ok(())
     }
@@ -159,6 +161,7 @@ impl Checker {
                 task.meter.row(&mut count)?;
                 self.stranger(key);
             }
+            task.meter.end(count)?;
             self.out.report.checked.rows += count;
         }
         Ok(())

@@ -63,7 +63,7 @@ pub(crate) fn check_file(
         .and_then(|open| {
             let findings_max = FINDINGS_MAX;
             take(open.check(CheckOptions { findings_max })?, &mut report);
-            v1_rows::check(&open, &meter, &mut report)
+            v1_rows::check(&open, &options.budget, &meter, &mut report)
         });
     match checked {
         Err(error) if is_about_bytes(&error) => {
@@ -134,7 +134,9 @@ fn take(checked: CheckReport, report: &mut Report) {
 fn class_of(kind: FindingKind) -> (Class, &'static str) {
     match kind {
         FindingKind::RowWithoutEntry => (Class::IndexMissing, "sqlite-index"),
-        FindingKind::EntryWithoutRow => (Class::IndexOrphan, "sqlite-index"),
+        FindingKind::EntryWithoutRow | FindingKind::EntryOfOtherRow => {
+            (Class::IndexOrphan, "sqlite-index")
+        }
         FindingKind::Duplicate => (Class::IndexWrong, "sqlite-index"),
         FindingKind::Null => (Class::Record, "row"),
         FindingKind::Order => (Class::Sqlite, "order"),

@@ -9,7 +9,9 @@ use c1z_proto::connector::v2::{Entitlement, Grant, GrantExpandable, Resource, Re
 
 use super::finding::{Class, Finding, Place};
 use super::report::Report;
+use super::v1_references::{Known, Missing};
 use super::{is_about_bytes, references};
+use crate::budget::MemoryBudget;
 use crate::engine::types::{SyncRun, SyncType};
 use crate::ops::observe::SharedMeter;
 use crate::record::message;
@@ -18,7 +20,7 @@ use crate::v1_tables::{
     AssetRow, Assets, EntitlementRow, Entitlements, GrantRow, Grants, ResourceRow, ResourceTypeRow,
     ResourceTypes, Resources, SessionRow, Sessions, SyncRuns, TypedTable, V1Table, Zone,
 };
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// What is wrong with a row: class, and what in words.
 type Fault = (Class, String);
@@ -26,6 +28,7 @@ type Fault = (Class, String);
 /// Checks all rows.
 pub(crate) fn check(
     database: &Database,
+    budget: &MemoryBudget,
     meter: &SharedMeter<'_>,
     report: &mut Report,
 ) -> Result<()> {
@@ -37,12 +40,20 @@ pub(crate) fn check(
         counts: BTreeMap::new(),
     };
     let runs = checker.runs()?;
-    checker.table::<ResourceTypes>("resource_type", resource_type)?;
-    checker.table::<Resources>("resource", resource)?;
-    checker.table::<Entitlements>("entitlement", entitlement)?;
-    checker.table::<Grants>("grant", grant)?;
-    checker.table::<Assets>("asset", asset)?;
-    checker.table::<Sessions>("session", session)?;
+    let known = checker.known(budget)?;
+    let known = known.as_ref();
+    checker.table::<ResourceTypes>("resource_type", resource_type, |_| Vec::new())?;
+    checker.table::<Resources>("resource", resource, |row| {
+        known.map_or_else(Vec::new, |known| known.resource(row))
+    })?;
+    checker.table::<Entitlements>("entitlement", entitlement, |row| {
+        known.map_or_else(Vec::new, |known| known.entitlement(row))
+    })?;
+    checker.table::<Grants>("grant", grant, |row| {
+        known.map_or_else(Vec::new, |known| known.grant(row))
+    })?;
+    checker.table::<Assets>("asset", asset, |_| Vec::new())?;
+    checker.table::<Sessions>("session", session, |_| Vec::new())?;
     checker.statistics(&runs);
     Ok(())
 }
@@ -138,11 +149,26 @@ impl Checker<'_> {
         }
     }
 
-    /// Walks a table; `judge` tells the sync of a row and what is wrong with it.
+    /// What rows may refer to, if all of it can be read within the budget.
+    fn known(&mut self, budget: &MemoryBudget) -> Result<Option<Known>> {
+        let known = match Known::read(self.database, budget) {
+            Err(error) if error.kind() == ErrorKind::ResourceExhausted => None,
+            known => known?,
+        };
+        if known.is_none() {
+            let detail = "ids cannot all be read, or do not fit the memory budget";
+            self.add(Class::Unchecked, "references", detail);
+        }
+        Ok(known)
+    }
+
+    /// Walks a table; `judge` tells the sync of a row and what is wrong with it, `missing` what it
+    /// names in vain.
     fn table<T: V1Table>(
         &mut self,
         subject: &'static str,
         judge: impl for<'r> Fn(&T::Row<'r>) -> (i64, String, Vec<Fault>),
+        missing: impl for<'r> Fn(&T::Row<'r>) -> Vec<Missing>,
     ) -> Result<()> {
         let Some(table) = self.open::<T>(subject)? else {
             return Ok(());
@@ -159,8 +185,8 @@ impl Checker<'_> {
                 }
             };
             self.meter.row(&mut count)?;
-            let (id, sync, faults) = match table.read(row) {
-                Ok(row) => judge(&row),
+            let ((id, sync, faults), missing) = match table.read(row) {
+                Ok(row) => (judge(&row), missing(&row)),
                 Err(error) => {
                     self.add(Class::Record, subject, error.chain());
                     continue;
@@ -173,6 +199,12 @@ impl Checker<'_> {
                     format!("row {id} of `{}`: {detail}", T::NAME),
                 );
             }
+            for (name, detail) in missing {
+                if self.syncs.contains(&sync) {
+                    let detail = format!("row {id} of `{}`: {detail}", T::NAME);
+                    self.add(Class::Reference, name, detail);
+                }
+            }
             if !self.syncs.contains(&sync) {
                 let detail = format!("row {id} of `{}`: its sync `{sync}` is not there", T::NAME);
                 self.add(Class::Stranger, subject, detail);
@@ -181,6 +213,7 @@ impl Checker<'_> {
                 *self.counts.entry(sync).or_default() += 1;
             }
         }
+        self.meter.end(count)?;
         self.report.checked.records += count;
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::record::wire::{self, Fields, Value};
 /// Name of the annotation that is stored elsewhere.
 const EXPANDABLE: &str = "c1.connector.v2.GrantExpandable";
 /// Number of the source map in a message.
-const SOURCES: u32 = 5;
+pub(super) const SOURCES: u32 = 5;
 
 /// What a message says that a stored grant holds. Parts of a message that are absent may be filled in
 /// before it is written.

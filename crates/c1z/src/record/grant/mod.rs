@@ -9,6 +9,7 @@ mod build;
 mod encode;
 mod fold;
 mod from_message;
+mod origin;
 mod sources;
 mod transcode;
 mod view;
@@ -16,6 +17,7 @@ mod view;
 pub use encode::encode_into;
 pub use fold::fold;
 pub use from_message::MessageView;
+pub use origin::{Origin, put_message_without_sources, put_stored_without_sources};
 pub use sources::Sources;
 pub use view::{EntitlementRefView, GrantView, PrincipalRefView};
 

@@ -222,13 +222,13 @@ impl Checker<'_> {
                 None => true,
             };
             if wrong {
-                let what = if row.is_some() {
-                    "has other values"
+                let (kind, what) = if row.is_some() {
+                    (FindingKind::EntryOfOtherRow, "has other values")
                 } else {
-                    "does not exist"
+                    (FindingKind::EntryWithoutRow, "does not exist")
                 };
                 let detail = format!("an entry for row {}, which {what}", entry.rowid());
-                self.find(FindingKind::EntryWithoutRow, name, None, detail);
+                self.find(kind, name, None, detail);
             }
         }
         let mut rows = table.scan(..);

@@ -24,8 +24,9 @@ use shingle::{Error, ErrorKind, Result};
 use super::catalog::{Definition, ObjectKind, SchemaObject};
 use super::database::Database;
 use super::node::{TreeKind, header_offset};
+use super::page_set::PageSet;
 use super::pager::{Caching, PageNo, Pager};
-use pages::{PageSet, Role};
+use pages::Role;
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,10 @@ pub enum FindingKind {
     Null,
     /// Two entries of a unique index have one key.
     Duplicate,
-    /// An index entry is not of a row, or of a row with other values.
+    /// An index entry is of a row that does not exist.
     EntryWithoutRow,
+    /// An index entry is of a row with other values.
+    EntryOfOtherRow,
     /// A row has no entry in an index.
     RowWithoutEntry,
 }
@@ -104,6 +107,8 @@ pub struct CheckReport {
     pub rows: u64,
     /// Entries of all indexes that could be read.
     pub entries: u64,
+    /// Bytes of all rows, entries and separators of sound pages, with what points to them.
+    pub cell_bytes: u64,
     /// Bytes after the last page; the format ignores them.
     pub trailing_bytes: u64,
     /// Objects of which only the pages were checked, and why.

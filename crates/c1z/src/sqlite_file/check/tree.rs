@@ -6,6 +6,8 @@ use super::super::node::{Node, TreeKind, header_offset, read_u16};
 use super::super::pager::{Caching, PageNo};
 use super::{Checker, FindingKind, Role};
 
+/// Bytes of the pointer to a cell.
+const CELL_POINTER: usize = 2;
 /// Deepest tree.
 const DEPTH_MAX: usize = 20;
 
@@ -89,6 +91,7 @@ impl Checker<'_> {
             self.find(FindingKind::Malformed, object, Some(no), detail);
         }
         self.check_layout(object, &node)?;
+        self.count_cells(&node);
         Ok(Some(node))
     }
 
@@ -140,6 +143,7 @@ impl Checker<'_> {
     ) -> Result<()> {
         let payload = node.payload(i, self.pager.sizes());
         if let Some(payload) = self.note(object, node.no(), payload)? {
+            self.report.cell_bytes += u64::from(payload.total) - payload.local as u64;
             self.walk_overflow(object, node.no(), &payload)?;
             visit(self, Visit::Entry(node, i))?;
         }
@@ -171,6 +175,15 @@ impl Checker<'_> {
             self.find(FindingKind::Malformed, object, Some(node.no()), detail);
         }
         Ok(())
+    }
+
+    /// Counts the bytes that the cells of a page take on it.
+    fn count_cells(&mut self, node: &Node) {
+        for i in 0..node.cells() {
+            // A cell that cannot be measured is a finding of the layout.
+            let len = node.cell_len(i, self.pager.sizes()).unwrap_or_default();
+            self.report.cell_bytes += (CELL_POINTER + len) as u64;
+        }
     }
 
     fn layout(&self, node: &Node) -> Result<Result<(), (usize, String)>> {

@@ -19,6 +19,8 @@ enum Step {
     Seal(Vec<Write>),
     Recovery,
     Exchange,
+    Join(Vec<Write>, Vec<Write>),
+    Rederive,
 }
 
 fn script() -> Vec<Step> {
@@ -48,6 +50,32 @@ fn script() -> Vec<Step> {
     steps
 }
 
+/// Tables that join, and families that are derived again, before and after a seal.
+fn script_of_joins() -> Vec<Step> {
+    let mut lottery = Lottery::new(9);
+    let mut steps = Vec::new();
+    for round in 0..2_u8 {
+        steps.push(Step::Commit(draw_writes(&mut lottery, 12)));
+        let rows = [b"m-a", b"m-b"];
+        let rows = rows.map(|key| Write::Set(key.to_vec(), vec![round; 9]));
+        steps.push(Step::Join(rows.to_vec(), draw_writes(&mut lottery, 5)));
+        steps.push(Step::Seal(draw_writes(&mut lottery, 3)));
+        steps.push(Step::Rederive);
+    }
+    steps
+}
+
+/// What the tables hold wins over the writes that join with them.
+fn join(database: &LiveDatabase, rows: &[Write], writes: &[Write]) -> Result<()> {
+    let mut section = database.section();
+    for row in rows {
+        if let Write::Set(key, value) = row {
+            section.add(key, value)?;
+        }
+    }
+    database.join(vec![section.finish()?], batch_of(writes))
+}
+
 fn options(durability: Durability) -> LiveOptions {
     LiveOptions {
         durability,
@@ -57,12 +85,12 @@ fn options(durability: Durability) -> LiveOptions {
 }
 
 /// Runs the script; what may be found afterwards.
-fn run(fs: &FaultFs, options: &LiveOptions) -> Model {
+fn run(script: Vec<Step>, fs: &FaultFs, options: &LiveOptions) -> Model {
     let mut model = Model::new();
     let Ok(database) = LiveDatabase::create(Arc::new(fs.clone()), "db", options.clone()) else {
         return model;
     };
-    for step in script() {
+    for step in script {
         match &step {
             Step::Commit(writes) => match database.commit(batch_of(writes)) {
                 Ok(_) => model.accept(writes),
@@ -76,11 +104,27 @@ fn run(fs: &FaultFs, options: &LiveOptions) -> Model {
                 Err(_) => model.refuse(writes),
             },
             Step::Exchange => drop(database.checkpoint_exchange(Path::new("exchange"))),
-            Step::Barrier | Step::Flush | Step::Compact | Step::Materialise | Step::Recovery => {
+            Step::Join(rows, writes) => {
+                let all = [&writes[..], rows].concat();
+                match join(&database, rows, writes) {
+                    Ok(()) => {
+                        model.accept(&all);
+                        model.barrier();
+                    }
+                    Err(_) => model.refuse(&all),
+                }
+            }
+            Step::Barrier
+            | Step::Flush
+            | Step::Compact
+            | Step::Materialise
+            | Step::Rederive
+            | Step::Recovery => {
                 let done = match step {
                     Step::Barrier => database.barrier(),
                     Step::Flush => database.flush(),
                     Step::Compact => database.compact_range(&Bounds::all()),
+                    Step::Rederive => database.rederive(),
                     Step::Materialise => database.materialise(&Bounds::prefix(b"w")),
                     _ => database.checkpoint_recovery(Path::new("copy")),
                 };
@@ -120,12 +164,16 @@ fn go_on(fs: &MemFs, options: &LiveOptions, mut model: Model, any: bool) {
 
 /// Sweeps `plan`, in which `{k}` is the index; how many operations failed.
 fn sweep(plan: &str, durability: Durability) -> u64 {
+    sweep_of(script, plan, durability)
+}
+
+fn sweep_of(script: fn() -> Vec<Step>, plan: &str, durability: Durability) -> u64 {
     let options = options(durability);
     for k in 0.. {
         let disk = MemFs::new();
         let text = plan.replace("{k}", &k.to_string());
         let fs = FaultFs::new(Arc::new(disk.clone()), FaultPlan::parse(&text).unwrap());
-        let model = run(&fs, &options);
+        let model = run(script(), &fs, &options);
         if fs.faults() == 0 {
             return k;
         }
@@ -151,6 +199,13 @@ fn every_operation_fails_once() {
     let points = sweep("fail any {k}", Durability::PerBatch);
     eprintln!("{points} points");
     assert!(points > 300, "{points}");
+}
+
+#[test]
+fn every_operation_of_joins_fails_once() {
+    let points = sweep_of(script_of_joins, "fail any {k}", Durability::PerBatch);
+    eprintln!("{points} points");
+    assert!(points > 150, "{points}");
 }
 
 #[test]

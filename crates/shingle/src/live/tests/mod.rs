@@ -4,9 +4,13 @@
 mod basics;
 mod checkpoints;
 mod faults;
+mod joins;
 mod model;
 mod random;
 mod readers;
+#[cfg(feature = "schedules")]
+mod schedules;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::path::Path;

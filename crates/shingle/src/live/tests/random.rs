@@ -1,9 +1,9 @@
 //! Random work against a model, with kills and power failures on the way. Every seed is a test run of
 //! its own that can be repeated.
 
-use super::model::{Model, batch_of, check, draw_writes};
 use super::*;
 use crate::vfs::Lottery;
+use model::{Model, batch_of, check, draw_writes};
 
 struct Run {
     seed: u64,
@@ -81,6 +81,13 @@ impl Run {
             9 | 10 => self.kill(),
             11 | 12 => self.fail_power(),
             13 => self.checkpoint(),
+            14 => {
+                self.database().rederive().unwrap();
+                if self.options.durability != Durability::None {
+                    self.read_beside();
+                }
+            }
+            15 => self.join(),
             _ => {
                 let writes = draw_writes(&mut self.lottery, 12);
                 self.database().commit(batch_of(&writes)).unwrap();
@@ -104,6 +111,32 @@ impl Run {
         self.model.accept(&writes);
         self.model.barrier();
         assert_eq!(sealed_rows(&self.fs, "db"), with_derived(self.model.rows()));
+    }
+
+    /// Another reader finds what was accepted.
+    fn read_beside(&self) {
+        let fs: Arc<dyn Fs> = Arc::new(self.fs.clone());
+        let reader = Database::open_shared(&fs, "db", &ReadOptions::default()).unwrap();
+        let bounds = Bounds {
+            lower: None,
+            upper: Some(b"w".to_vec()),
+        };
+        let found = collect(reader.scan(bounds, ScanOptions::default()));
+        assert_eq!(&found, self.model.rows());
+    }
+
+    fn join(&mut self) {
+        let mut writes = draw_writes(&mut self.lottery, 3);
+        let row = (b"m99".to_vec(), self.lottery.draw().to_le_bytes().to_vec());
+        let mut section = self.database().section();
+        section.add(&row.0, &row.1).unwrap();
+        let section = section.finish().unwrap();
+        self.database()
+            .join(vec![section], batch_of(&writes))
+            .unwrap();
+        writes.push(model::Write::Set(row.0, row.1));
+        self.model.accept(&writes);
+        self.model.barrier();
     }
 
     fn check_snapshots(&mut self) {

@@ -86,6 +86,11 @@ impl BytesBuilder {
         self.ends.push(u32_len(self.strings.len()));
     }
 
+    /// Appends a string of `len` bytes that is not here; it is the only one, and comes behind the column.
+    pub(in crate::sst) fn push_apart(&mut self, len: usize) {
+        self.ends.push(u32_len(len));
+    }
+
     /// The last string; empty when there is none.
     pub(in crate::sst) fn last(&self) -> &[u8] {
         let start = match self.ends.as_slice() {
@@ -107,7 +112,8 @@ impl BytesBuilder {
         if self.ends.is_empty() {
             return;
         }
-        let encoding = Encoding::plain(self.strings.len() as u64);
+        let end = self.ends.last().copied().map_or(0, u64::from);
+        let encoding = Encoding::plain(end);
         let offsets = std::iter::once(0).chain(self.ends.iter().map(|&end| u64::from(end)));
         encoding.put(0, offsets, out);
         out.extend_from_slice(&self.strings);

@@ -225,6 +225,8 @@ pub(super) struct BlockFrame {
     header: usize,
     /// End of the headers.
     headers_end: usize,
+    /// Bytes of the block before the next column that are not in `out`.
+    apart: usize,
 }
 
 impl BlockFrame {
@@ -241,12 +243,18 @@ impl BlockFrame {
         Self {
             header,
             headers_end,
+            apart: 0,
         }
+    }
+
+    /// Notes that `len` bytes of the block come here that are not in `out`.
+    pub(super) fn leave_out(&mut self, len: usize) {
+        self.apart = len;
     }
 
     /// Notes that the next column, of type `kind`, begins at the end of `out`.
     pub(super) fn column(&mut self, out: &mut [u8], kind: ColumnType) {
-        let [o0, o1, o2, o3] = u32_len(out.len()).to_le_bytes();
+        let [o0, o1, o2, o3] = u32_len(out.len() + self.apart).to_le_bytes();
         let end = self.header + COLUMN_HEADER_LEN;
         if let Some(header) = out.get_mut(self.header..end) {
             header.copy_from_slice(&[kind as u8, o0, o1, o2, o3]);

@@ -16,6 +16,9 @@ use crate::{Error, Result};
 
 const STRUCTURE: &str = "sstable block";
 
+/// Bytes of a stored block from which on it is not read into a walker's buffer first.
+const AHEAD_LEN_MAX: u64 = 1 << 20;
+
 impl Table {
     pub(super) fn key(&self, handle: BlockHandle) -> CacheKey {
         CacheKey {
@@ -113,8 +116,21 @@ impl Table {
         ahead: Option<&mut ReadAhead>,
     ) -> Result<DataBlock> {
         let block = match ahead {
-            Some(ahead) => self.open_stored(ahead.block(self, described.handle)?)?,
-            None => self.open_stored(&self.read_stored(described.handle)?)?,
+            Some(ahead) if described.handle.len <= AHEAD_LEN_MAX => {
+                self.open_stored(ahead.block(self, described.handle)?)?
+            }
+            _ => {
+                let mut stored = self.read_stored(described.handle)?;
+                match wrapper::payload_as_is(&stored, self.footer.checksum)? {
+                    // A large block is not copied.
+                    Some(len) => {
+                        self.options.counters.decoded_bytes(len as u64);
+                        stored.truncate(len);
+                        stored
+                    }
+                    None => self.open_stored(&stored)?,
+                }
+            }
         };
         self.options.counters.data_blocks(1);
         let block = DataBlock::decode(block, self.footer.format)?;

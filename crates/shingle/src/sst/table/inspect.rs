@@ -90,15 +90,28 @@ impl Contents {
     #[inline]
     pub(in crate::sst) fn add_point(&mut self, key: &[u8], trailer: Trailer, value: &[u8]) {
         self.count_point(key, trailer, value.len());
+        self.begin_value(key, trailer, value.len());
+        self.add_value(value);
+    }
+
+    /// Takes a point entry but for its value into the checksum.
+    #[inline]
+    pub(in crate::sst) fn begin_value(&mut self, key: &[u8], trailer: Trailer, value_len: usize) {
         let mut head = [0; 24];
         let (parts, _) = head.as_chunks_mut::<8>();
-        let numbers = [trailer.0, key.len() as u64, value.len() as u64];
+        let numbers = [trailer.0, key.len() as u64, value_len as u64];
         for (part, n) in parts.iter_mut().zip(numbers) {
             *part = n.to_le_bytes();
         }
-        for part in [&head[..], key, value] {
+        for part in [&head[..], key] {
             self.points_crc = crc32c::crc32c_append(self.points_crc, part);
         }
+    }
+
+    /// Takes a part of a value into the checksum.
+    #[inline]
+    pub(in crate::sst) fn add_value(&mut self, part: &[u8]) {
+        self.points_crc = crc32c::crc32c_append(self.points_crc, part);
     }
 
     /// Takes a sequence number into account.

@@ -3,7 +3,9 @@
 //! Entries come in order and flow through: rows gather in one data block, a full block is encoded,
 //! compressed and written, and its separator and handle stay in memory until the end. The bytes
 //! depend on entries and options alone, not on the number of threads, and equal what Go's Pebble
-//! writes from the same entries and options, but for values that Go puts into value blocks.
+//! writes from the same entries and options, but for values that Go puts into value blocks, and for
+//! values of 1 MiB and more: each is the only one of its block, which is not compressed, so that it
+//! passes through in pieces.
 //!
 //! The writer checks what it is given (order, kinds, lengths) and counts it; a table that was not
 //! finished without an error must not be named in a manifest.
@@ -15,11 +17,13 @@ mod pool;
 mod separator;
 mod summary;
 
+use std::io::Read;
 use std::path::PathBuf;
 
 use super::data_block::{DataBlockBuilder, NewRow};
 use super::filter::{self, FilterBuilder};
 use super::footer::Footer;
+use super::handle::BlockHandle;
 use super::keyspan_block::KeyspanBlockBuilder;
 use super::kv_block;
 use super::properties::{COMPARER, COMPRESSION_OPTIONS, KEY_SCHEMA, MERGER, Properties};
@@ -37,6 +41,9 @@ use index::IndexWriter;
 use options::FlushRule;
 use output::Output;
 use separator::{common_prefix_len, put_separator, put_successor};
+
+/// Bytes of a value from which on it is written alone, as it is, without a copy of it.
+const APART_LEN: usize = 1 << 20;
 
 /// The most bytes of a key and its value together.
 const ENTRY_LEN_MAX: usize = 1 << 30;
@@ -61,6 +68,8 @@ pub struct TableWriter {
     block: DataBlockBuilder,
     /// Length of the pending block if it were closed now.
     block_len: usize,
+    /// Where the pending block was written already; it has one row.
+    written: Option<BlockHandle>,
     /// Point tombstones in the pending block: number, and bytes of their keys.
     block_tombstones: (u64, u64),
     filter: Option<FilterBuilder>,
@@ -92,6 +101,7 @@ impl TableWriter {
             index: IndexWriter::new(index_rule),
             block: DataBlockBuilder::default(),
             block_len: 0,
+            written: None,
             block_tombstones: (0, 0),
             filter: options.filter_bits_per_key.map(FilterBuilder::new),
             range_tombstones: KeyspanBlockBuilder::default(),
@@ -119,10 +129,95 @@ impl TableWriter {
         self.poison_on_error(added)
     }
 
+    /// Adds a point entry whose value is the next `len` bytes of `value`, without holding them: in a
+    /// block of its own, not compressed. [`TableWriter::add`] writes a value of 1 MiB and more in the
+    /// same way.
+    ///
+    /// # Errors
+    /// As [`TableWriter::add`]; `Invalid` for tombstones and for a key that the table has already; `Io`
+    /// when `value` fails or ends early.
+    ///
+    /// # Complexity
+    /// O(key + value), in constant memory.
+    pub fn add_streamed(
+        &mut self,
+        user_key: &[u8],
+        trailer: Trailer,
+        len: usize,
+        value: &mut dyn Read,
+    ) -> Result<()> {
+        let added = self.try_add_streamed(user_key, trailer, len, value);
+        self.poison_on_error(added)
+    }
+
+    fn try_add_streamed(
+        &mut self,
+        key: &[u8],
+        trailer: Trailer,
+        len: usize,
+        value: &mut dyn Read,
+    ) -> Result<()> {
+        self.check_usable()?;
+        let is_tombstone = check_entry(key, trailer, &[])?;
+        check_len(key.len(), len)?;
+        let (shared, repeated) = self.compare_with_last(key, trailer)?;
+        if is_tombstone || repeated {
+            let message = "entry cannot have a streamed value";
+            return Err(Error::invalid(format!("{message} trailer=`{trailer:?}`")));
+        }
+        self.add_apart(key, trailer, shared, len, value)
+    }
+
+    /// Writes a block of one row now; its place in the index follows when the next key is known.
+    fn add_apart(
+        &mut self,
+        key: &[u8],
+        trailer: Trailer,
+        shared: usize,
+        len: usize,
+        value: &mut dyn Read,
+    ) -> Result<()> {
+        let row = NewRow {
+            key,
+            trailer,
+            value: &[],
+            shared,
+            repeated: false,
+            obsolete: false,
+        };
+        if self.block.rows() > 0 {
+            self.close_block(Some(&row))?;
+        }
+        let trial = self.block.try_row(&row);
+        self.block.push_apart(&row, trial, len);
+        let (head, tail) = self.block.encode_apart(len);
+        self.output.drain(&mut self.index)?;
+        self.count(&row, len, false);
+        let contents = &mut self.contents;
+        let verify = self.options.verify;
+        if verify {
+            contents.begin_value(key, trailer, len);
+        }
+        let mut visit = |part: &[u8]| {
+            if verify {
+                contents.add_value(part);
+            }
+        };
+        let block = (&head[..], &tail[..]);
+        let handle = self
+            .output
+            .put_streamed(block, len as u64, value, &mut visit)?;
+        self.written = Some(handle);
+        Ok(())
+    }
+
     fn try_add(&mut self, key: &[u8], trailer: Trailer, value: &[u8]) -> Result<()> {
         self.check_usable()?;
         let is_tombstone = check_entry(key, trailer, value)?;
         let (shared, repeated) = self.compare_with_last(key, trailer)?;
+        if value.len() >= APART_LEN && !repeated {
+            return self.add_apart(key, trailer, shared, value.len(), &mut &*value);
+        }
         // Go's writer never marks the first row of a table.
         let hides_nothing = is_tombstone && self.options.last_level && self.contents.points > 0;
         let row = NewRow {
@@ -134,16 +229,21 @@ impl TableWriter {
             obsolete: repeated || hides_nothing,
         };
         let mut trial = self.block.try_row(&row);
-        if self
-            .rule
-            .is_full(self.block.rows(), self.block_len, trial.len)
+        if self.written.is_some()
+            || self
+                .rule
+                .is_full(self.block.rows(), self.block_len, trial.len)
         {
             self.close_block(Some(&row))?;
             trial = self.block.try_row(&row);
         }
         self.block.push(&row, trial);
         self.block_len = trial.len;
-        self.count(&row, is_tombstone);
+        self.count(&row, value.len(), is_tombstone);
+        if self.options.verify {
+            self.contents.begin_value(key, trailer, value.len());
+            self.contents.add_value(value);
+        }
         Ok(())
     }
 
@@ -167,7 +267,7 @@ impl TableWriter {
     }
 
     #[inline]
-    fn count(&mut self, row: &NewRow<'_>, is_tombstone: bool) {
+    fn count(&mut self, row: &NewRow<'_>, value_len: usize, is_tombstone: bool) {
         if self.first_point.is_none() {
             self.first_point = Some(InternalKey::new(row.key, row.trailer));
         }
@@ -184,12 +284,7 @@ impl TableWriter {
                 self.properties.tombstone_value_len += sized_len(row.value).unwrap_or(0);
             }
         }
-        if self.options.verify {
-            self.contents.add_point(row.key, row.trailer, row.value);
-        } else {
-            self.contents
-                .count_point(row.key, row.trailer, row.value.len());
-        }
+        self.contents.count_point(row.key, row.trailer, value_len);
     }
 
     /// Adds a fragment of range tombstones. Fragments come in order of start and do not overlap,
@@ -228,14 +323,20 @@ impl TableWriter {
 
     /// Encodes the pending block and hands it to compression. `next` is the row that did not fit.
     fn close_block(&mut self, next: Option<&NewRow<'_>>) -> Result<()> {
-        let mut encoded = self.output.buffer();
-        self.block.encode(next, &mut encoded);
-        debug_assert_eq!(encoded.len(), self.block_len, "the sizes are exact");
         let mut separator = Vec::new();
         match next {
             Some(next) => put_separator(self.block.last_key(), next.key, &mut separator),
             None => put_successor(self.block.last_key(), &mut separator),
         }
+        if let Some(handle) = self.written.take() {
+            self.has_current = true;
+            self.index.add(&separator, handle, &[], 1);
+            self.begin_block(next);
+            return Ok(());
+        }
+        let mut encoded = self.output.buffer();
+        self.block.encode(next, &mut encoded);
+        debug_assert_eq!(encoded.len(), self.block_len, "the sizes are exact");
         let all_obsolete = self.block.is_all_obsolete();
         self.has_current |= !all_obsolete;
         let (tombstones, key_len) = std::mem::take(&mut self.block_tombstones);
@@ -247,11 +348,16 @@ impl TableWriter {
         let rows = self.block.rows() as u64;
         self.output
             .submit(encoded, separator, props, rows, &mut self.index)?;
+        self.begin_block(next);
+        Ok(())
+    }
+
+    /// Forgets the pending block if another one follows.
+    fn begin_block(&mut self, next: Option<&NewRow<'_>>) {
         if next.is_some() {
             self.block.clear();
             self.block_len = 0;
         }
-        Ok(())
     }
 
     /// Finishes the table: index, filter, range tombstones, properties, metaindex, footer.
@@ -382,13 +488,7 @@ impl TableWriter {
 /// `Invalid` for what must not stand in a data block.
 #[inline]
 fn check_entry(key: &[u8], trailer: Trailer, value: &[u8]) -> Result<bool> {
-    if key.len().saturating_add(value.len()) > ENTRY_LEN_MAX {
-        return Err(Error::invalid(format!(
-            "entry exceeds 1 GiB key_len=`{}` value_len=`{}`",
-            key.len(),
-            value.len()
-        )));
-    }
+    check_len(key.len(), value.len())?;
     match trailer.kind() {
         Some(Kind::Set | Kind::SetWithDelete) => Ok(false),
         Some(Kind::Delete | Kind::SingleDelete) => Ok(true),
@@ -397,6 +497,15 @@ fn check_entry(key: &[u8], trailer: Trailer, value: &[u8]) -> Result<bool> {
             "entry cannot stand in a table trailer=`{trailer:?}`"
         ))),
     }
+}
+
+fn check_len(key_len: usize, value_len: usize) -> Result<()> {
+    if key_len.saturating_add(value_len) > ENTRY_LEN_MAX {
+        return Err(Error::invalid(format!(
+            "entry exceeds 1 GiB key_len=`{key_len}` value_len=`{value_len}`"
+        )));
+    }
+    Ok(())
 }
 
 /// The size that a sized tombstone carries.

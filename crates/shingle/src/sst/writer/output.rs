@@ -2,20 +2,24 @@
 //! in order.
 
 use std::collections::VecDeque;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::WriterOptions;
 use super::index::IndexWriter;
 use super::pool::{CompressionPool, Job, Pending};
-use crate::checksum::FileHash;
+use crate::checksum::{FileHash, PartsCrc};
 use crate::sst::handle::{BlockHandle, TRAILER_LEN};
 use crate::sst::wrapper::{Compression, Sealed, Sealer};
 use crate::vfs::WriteFile;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Bytes gathered before the file is written.
 const BUFFER_LEN: usize = 256 << 10;
+
+/// Bytes of a value that are copied at a time.
+const PIECE_LEN: usize = 64 << 10;
 
 /// Blocks in compression per thread of the pool; bounds memory and keeps the threads busy.
 const IN_FLIGHT_PER_THREAD: usize = 4;
@@ -178,6 +182,48 @@ impl Output {
         written
     }
 
+    /// Writes a block of `head`, `len` bytes of `value` and `tail` as it is, a piece at a time, each of
+    /// which `visit` sees. No block is on its way.
+    pub(super) fn put_streamed(
+        &mut self,
+        (head, tail): (&[u8], &[u8]),
+        len: u64,
+        value: &mut dyn Read,
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> Result<BlockHandle> {
+        let stored_len = (head.len() + tail.len()) as u64 + len;
+        let handle = BlockHandle {
+            offset: self.offset,
+            len: stored_len,
+        };
+        let mut crc = PartsCrc::default();
+        crc.add(head);
+        self.write(head)?;
+        let mut piece = vec![0; PIECE_LEN];
+        let mut left = len;
+        while left > 0 {
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_LEN);
+            let piece = piece.get_mut(..wanted).unwrap_or_default();
+            value.read_exact(piece).map_err(cannot_read)?;
+            visit(piece);
+            crc.add(piece);
+            self.write(piece)?;
+            left -= wanted as u64;
+        }
+        let end = [Compression::None.codec() as u8];
+        for part in [tail, &end] {
+            crc.add(part);
+            self.write(part)?;
+        }
+        self.write(&crc.masked().to_le_bytes())?;
+        self.count(Sealed {
+            compression: Compression::None,
+            raw_len: stored_len,
+            stored_len,
+        });
+        Ok(handle)
+    }
+
     fn write_sealed(&mut self, stored: &[u8], sealed: Sealed) -> Result<BlockHandle> {
         let handle = BlockHandle {
             offset: self.offset,
@@ -185,6 +231,11 @@ impl Output {
         };
         debug_assert_eq!(stored.len() as u64, sealed.stored_len + TRAILER_LEN as u64);
         self.write(stored)?;
+        self.count(sealed);
+        Ok(handle)
+    }
+
+    fn count(&mut self, sealed: Sealed) {
         let known = self
             .stats
             .iter_mut()
@@ -200,7 +251,6 @@ impl Output {
                 raw_len: sealed.raw_len,
             }),
         }
-        Ok(handle)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -249,4 +299,12 @@ impl Output {
         }
         Ok((self.offset, self.hash.digest()))
     }
+}
+
+fn cannot_read(error: std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "cannot read a value that is written to a table",
+    )
+    .with_source(error)
 }

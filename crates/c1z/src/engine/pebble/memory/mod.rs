@@ -16,11 +16,12 @@ mod tests;
 use std::fmt;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError};
 
 use shingle::batch::{Batch, BatchReader, Op};
 use shingle::bulk::{BuiltDatabase, BulkBuilder, BulkOptions, InputOrder};
 use shingle::key::Kind;
+use shingle::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use shingle::vfs::Fs;
 
 use self::staged::Staged;

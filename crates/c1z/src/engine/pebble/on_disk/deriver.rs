@@ -12,17 +12,17 @@ use crate::engine::pebble::kv::bounds_of;
 use crate::keyspace::{self, Family, IndexSet};
 
 /// The indexes, in the order of their keys.
-pub(super) const INDEXES: [Family; 3] = [
+pub(in crate::engine::pebble) const INDEXES: [Family; 3] = [
     Family::ResourceByParent,
     Family::GrantByPrincipal,
     Family::GrantNeedsExpansion,
 ];
 
 /// The families that indexes follow from.
-pub(super) const SOURCES: [Family; 2] = [Family::Resource, Family::Grant];
+pub(in crate::engine::pebble) const SOURCES: [Family; 2] = [Family::Resource, Family::Grant];
 
 /// The place among [`INDEXES`] of the index that holds `key`.
-pub(super) fn index_of(key: &[u8]) -> Option<usize> {
+pub(in crate::engine::pebble) fn index_of(key: &[u8]) -> Option<usize> {
     let family = Family::of(key)?;
     INDEXES.iter().position(|index| *index == family)
 }

@@ -4,8 +4,9 @@
 //! nothing while records are written. Whoever reads it before the seal pays for it: its rows are derived from all
 //! records, once, and from then on each write keeps it true.
 
-mod deriver;
+pub(super) mod deriver;
 mod snapshot;
+mod take_over;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,22 +14,23 @@ use std::sync::Arc;
 
 use shingle::batch::Batch;
 use shingle::bulk::{BuiltDatabase, Scratch, SortOptions, Sorted, Sorter};
-use shingle::db::ScanOptions;
+use shingle::db::{LevelShape, ScanOptions};
+use shingle::iter::Bounds;
 use shingle::live::{LiveDatabase, LiveOptions, Seal};
 use shingle::vfs::Fs;
 
 use self::deriver::IndexDeriver;
-use self::snapshot::DiskSnapshot;
 use super::kv::{Kv, bounds_of};
-use super::live_kv::{LiveKv, SealPass};
+use super::leftovers::delete_range;
+use super::live_kv::{LargeRow, LiveKv, SealPass};
 use super::options::PebbleOptions;
 use super::store::has_rows;
 use crate::keyspace::{Family, MetadataKey, prefix, stamp};
+use crate::observe::Figures;
 use crate::ops::build::sections;
+use crate::record::sync_run;
 use crate::{Error, ErrorKind, Result};
 
-/// Most bytes of writes in memory before a run is written.
-const WRITE_BUFFER_BYTES_MAX: usize = 64 << 20;
 /// What a batch holds besides the asset in it.
 const BATCH_BYTES_MORE: u64 = 64 << 20;
 /// The share of the memory that sorts rows of one pass: one in so many.
@@ -77,7 +79,7 @@ impl DiskKv {
             scratch,
             sort_bytes,
         };
-        Self(Arc::new(disk)).check_rows()
+        Self(Arc::new(disk)).settle()
     }
 }
 
@@ -88,22 +90,46 @@ impl DiskKv {
         self.0.database.deferred()
     }
 
-    /// Refuses rows whose indexes this engine would take for complete, though they are not.
-    fn check_rows(self) -> Result<Self> {
+    /// Puts the rows of a database of others in order: what they left incomplete is derived again or dropped.
+    fn settle(self) -> Result<Self> {
         let rows = self.snapshot();
-        let has = |key: MetadataKey<'_>| Ok::<_, Error>(rows.get(&key.to_vec())?.is_some());
-        let version = rows.get(&MetadataKey::KeyspaceVersion.to_vec())?;
-        let id_format = rows.get(&MetadataKey::GrantIdFormat.to_vec())?;
+        let get = |key: MetadataKey<'_>| rows.get(&key.to_vec());
+        let version = get(MetadataKey::KeyspaceVersion)?;
+        let id_format = get(MetadataKey::GrantIdFormat)?;
         let has_rows = has_rows(rows.as_ref())?;
         let layout = stamp::layout(version.as_deref(), id_format.as_deref(), has_rows)?;
-        if layout != stamp::Layout::Current || has(MetadataKey::GrantIndexPending)? {
+        if layout != stamp::Layout::Current {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "the directory holds an older layout, or a sync of another program whose indexes are not finished",
+                "the directory holds the key layout of July 2026, which is not written to",
             )
             .in_file(self.0.database.dir())
-            .with_hint("write its rows to a new store"));
+            .with_hint(
+                "take it over into a new directory: `PebbleStore::resume_file` re-keys it",
+            ));
         }
+        let is_pending = get(MetadataKey::GrantIndexPending)?.is_some();
+        let run = rows.get(Family::SyncRun.header())?;
+        let run = run.map(|run| sync_run::decode(&run)).transpose()?;
+        // Sealed in the middle of a sync: by a checkpoint, or by others, who may leave rows out of an index.
+        let of_others = self.0.database.is_sealed() && run.is_some_and(|run| !run.is_finished());
+        if is_pending || of_others {
+            self.0.database.rederive()?;
+        }
+        let mut batch = Batch::new();
+        if get(MetadataKey::DigestBuildPending)?.is_some() {
+            for range in prefix::digests() {
+                delete_range(&mut batch, &range)?;
+            }
+            batch.delete(&MetadataKey::DigestBuildPending.to_vec())?;
+        }
+        if is_pending {
+            batch.delete(&MetadataKey::GrantIndexPending.to_vec())?;
+        }
+        if !batch.is_empty() {
+            self.write(batch)?;
+        }
+        drop(rows);
         Ok(self)
     }
 }
@@ -112,11 +138,14 @@ fn live_options(options: &PebbleOptions) -> LiveOptions {
     let memory_bytes = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
     let batch_bytes_max = options.asset_len_max.saturating_add(BATCH_BYTES_MORE);
     let batch_bytes_max = batch_bytes_max.min(u32::MAX.into());
+    let write_buffer_bytes = usize::try_from(options.write_buffer_bytes_max).unwrap_or(usize::MAX);
     LiveOptions {
         memory_bytes,
-        write_buffer_bytes: WRITE_BUFFER_BYTES_MAX.min(memory_bytes / 4),
+        write_buffer_bytes: write_buffer_bytes.min(memory_bytes / 4),
         batch_bytes_max: usize::try_from(batch_bytes_max).unwrap_or(usize::MAX),
         durability: options.durability,
+        compaction: options.compaction,
+        threads: options.threads,
         sections: sections(),
         deriver: Some(Arc::new(IndexDeriver::new())),
         ..LiveOptions::default()
@@ -147,7 +176,7 @@ impl fmt::Debug for DiskKv {
 
 impl LiveKv for DiskKv {
     fn snapshot(&self) -> Arc<dyn Kv> {
-        Arc::new(DiskSnapshot::new(&self.0))
+        Arc::new(snapshot::snapshot(&self.0))
     }
 
     fn write(&self, batch: Batch) -> Result<()> {
@@ -157,6 +186,21 @@ impl LiveKv for DiskKv {
 
     fn barrier(&self) -> Result<()> {
         Ok(self.0.database.barrier()?)
+    }
+
+    fn scratch(&self) -> Option<Scratch> {
+        Some(self.0.scratch.clone())
+    }
+
+    fn write_large(&self, batch: Batch, row: LargeRow<'_>) -> Result<()> {
+        let database = &self.0.database;
+        let mut section = database.section();
+        section.add_streamed(row.key, row.len, row.value)?;
+        Ok(database.join(vec![section.finish()?], batch)?)
+    }
+
+    fn reclaim(&self) -> Result<()> {
+        Ok(self.0.database.compact_range(&Bounds::all())?)
     }
 
     fn seal(&self, pass: &mut dyn SealPass) -> Result<()> {
@@ -178,6 +222,17 @@ impl LiveKv for DiskKv {
 
     fn checkpoint(&self, _: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase> {
         Ok(self.0.database.checkpoint_exchange(dir)?)
+    }
+
+    fn figures(&self) -> Figures {
+        let database = &self.0.database;
+        let version = database.version();
+        let mut figures = Figures::default();
+        figures.database(&database.counters(), &LevelShape::of(&version));
+        figures.live(&database.metrics());
+        figures.memtable_bytes = database.memory_bytes();
+        figures.size = version.size() + figures.log_size;
+        figures
     }
 
     fn dir(&self) -> Option<&Path> {

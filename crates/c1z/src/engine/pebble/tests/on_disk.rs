@@ -1,11 +1,10 @@
 //! A store on disk beside one in memory: the same rows at every moment; what is deferred stays so until it is read.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use shingle::batch::Batch;
-use shingle::vfs::{Fs, MemFs};
+use shingle::vfs::MemFs;
 
 use super::{Rows, grant, named, options, resource_type, rows};
 use crate::ErrorKind;
@@ -192,14 +191,30 @@ fn directories_of_nobody_of_others_and_in_use_are_refused() {
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     let (store, kv) = on_disk(&fs);
     assert_eq!(open().unwrap_err().kind(), ErrorKind::Busy);
-    // As Go leaves it when it defers the index and stops.
+    drop((store, kv));
+    assert!(open().is_ok());
+}
+
+#[test]
+fn an_index_that_is_marked_as_pending_is_derived_when_the_directory_is_opened() {
+    let fs = MemFs::new();
+    let (store, kv) = on_disk(&fs);
+    let engine = store.engine();
+    engine.start_new_sync(&SyncType::Full, "").unwrap();
+    engine.put_grants(&[grant("a"), grant("b")]).unwrap();
+    // As Go leaves it when it defers the index and stops; here the index has been read before.
+    let before = rows(&store);
+    assert_eq!(kv.deferred(), [false; 3]);
     let mut batch = Batch::new();
-    batch
-        .set(&MetadataKey::GrantIndexPending.to_vec(), b"")
-        .unwrap();
+    for marker in [
+        MetadataKey::GrantIndexPending,
+        MetadataKey::DigestBuildPending,
+    ] {
+        batch.set(&marker.to_vec(), b"").unwrap();
+    }
     kv.write(batch).unwrap();
     drop((store, kv));
-    let error = open().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(fs.list(Path::new(DIR)).is_ok_and(|names| !names.is_empty()));
+    let (store, kv) = on_disk(&fs);
+    assert_eq!(kv.deferred(), [false, true, false], "to be derived");
+    assert_eq!(rows(&store), before, "and the markers are gone");
 }

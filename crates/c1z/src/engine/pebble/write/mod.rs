@@ -15,16 +15,18 @@ mod records;
 mod session;
 
 use std::io::Read;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use c1z_proto::connector::v2;
 use shingle::batch::Batch;
+use shingle::sync::MutexGuard;
 
 use self::records::Rule;
 use super::Shared;
 use super::kv::KvValue;
 use super::leftovers::{Change, Leftovers};
 use super::live::{Handle, Ids, Live, View, sealed};
+use super::live_kv::LargeRow;
 use crate::Result;
 use crate::engine::Writer;
 use crate::engine::contract::Contract;
@@ -52,7 +54,7 @@ impl<'a> Writing<'a> {
         let (mut handle, sealed_meanwhile) = live.lock_for_records()?;
         let current = lifecycle::current(&contract.bindings()).cloned();
         let current = current.map_err(|error| if sealed_meanwhile { sealed() } else { error })?;
-        let view = live.view();
+        let view = live.view()?;
         let sync = Arc::clone(view.require(&current)?);
         let dropped = handle.leftovers(&view, &sync.run)?;
         let dropped = dropped.falsified_by(change, &sync.run);
@@ -109,6 +111,18 @@ impl<'a> Writing<'a> {
         }
         let left = self.handle.leftovers(&self.view, &self.sync.run)?;
         self.live.write(&mut self.handle, self.batch, ids)?;
+        self.handle.set_leftovers(left.without(&self.dropped));
+        Ok(())
+    }
+}
+
+impl Writing<'_> {
+    /// Makes the call visible with one large row, which leaves what bare ids mean as it is.
+    fn commit_large(mut self, row: LargeRow<'_>) -> Result<()> {
+        self.check_cancelled()?;
+        let left = self.handle.leftovers(&self.view, &self.sync.run)?;
+        self.live.kv.write_large(self.batch, row)?;
+        self.live.publish(&mut self.handle, Ids::Kept);
         self.handle.set_leftovers(left.without(&self.dropped));
         Ok(())
     }

@@ -51,15 +51,16 @@ pub(super) fn set<'e>(
         entry.encode_into(&mut stored);
         batch.set(&row_key(sync, &key), &stored)?;
     }
-    live.write(&mut live.lock(), batch, Ids::Kept)
+    let mut handle = live.lock()?;
+    live.write(&mut handle, batch, Ids::Kept)
 }
 
 /// Deletes one entry.
 pub(super) fn delete(live: &Live, sync: &SyncId, prefix: &str, key: &str) -> Result<()> {
     live.writable()?;
-    let mut handle = live.lock();
+    let mut handle = live.lock()?;
     let key = row_key(sync, &format!("{prefix}{key}"));
-    if live.view().kv.get(&key)?.is_none() {
+    if live.view()?.kv.get(&key)?.is_none() {
         return Ok(());
     }
     let mut batch = Batch::new();
@@ -70,9 +71,9 @@ pub(super) fn delete(live: &Live, sync: &SyncId, prefix: &str, key: &str) -> Res
 /// Deletes all entries whose key begins with `prefix`.
 pub(super) fn clear(live: &Live, sync: &SyncId, prefix: &str) -> Result<()> {
     live.writable()?;
-    let mut handle = live.lock();
+    let mut handle = live.lock()?;
     let range = prefix::sessions_of(sync.as_str().as_bytes(), prefix.as_bytes());
-    if live.view().kv.scan(&range)?.next()?.is_none() {
+    if live.view()?.kv.scan(&range)?.next()?.is_none() {
         return Ok(());
     }
     let mut batch = Batch::new();

@@ -13,16 +13,19 @@
 
 mod builder;
 mod count;
+mod expanded;
 mod row;
 mod run;
 mod schema;
 mod typed;
 
 pub use builder::{V1Builder, V1Options, V1Summary, V1Table};
+pub(crate) use expanded::Expanded;
 pub use row::{V1Columns, V1Grant, V1Row};
 pub use run::V1Run;
 #[cfg(feature = "sqlite")]
 pub(crate) use run::stats_json;
 #[cfg(feature = "sqlite")]
 pub(crate) use schema::statements;
+pub(crate) use schema::table_statements;
 pub(crate) use typed::{RecordRow, RecordTable};

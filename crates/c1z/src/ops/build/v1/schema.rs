@@ -17,6 +17,15 @@ pub(crate) fn statements() -> Vec<&'static str> {
     include_str!("schema.sql").split_terminator(";\n").collect()
 }
 
+/// The tables, each with its statement.
+pub(crate) fn table_statements() -> Vec<(&'static str, &'static str)> {
+    let named = |sql: &'static str| {
+        let rest = sql.strip_prefix("CREATE TABLE ")?;
+        Some((rest.split_whitespace().next()?, sql))
+    };
+    statements().into_iter().filter_map(named).collect()
+}
+
 /// The table that holds the records of a kind.
 pub(super) const fn table_of(kind: RecordKind) -> &'static str {
     match kind {

@@ -28,21 +28,21 @@ pub(super) use v3::V3Source;
 
 /// A sync of a source.
 #[derive(Clone, Debug)]
-pub(super) struct SourceSync {
+pub(in crate::ops) struct SourceSync {
     /// Its run, with recorded statistics.
-    pub(super) run: SyncRun,
+    pub(in crate::ops) run: SyncRun,
     /// The stored record of the run, if the source has one.
-    pub(super) stored: Option<Vec<u8>>,
+    pub(in crate::ops) stored: Option<Vec<u8>>,
     /// The row id of the run, if the source has one.
-    pub(super) rowid: Option<i64>,
+    pub(in crate::ops) rowid: Option<i64>,
     /// In which order its records come.
-    pub(super) order: InputOrder,
+    pub(in crate::ops) order: InputOrder,
     /// Whether it has digests.
-    pub(super) has_digests: bool,
+    pub(in crate::ops) has_digests: bool,
 }
 
 /// A record in the form that its source stores it in.
-pub(super) enum SourceRecord<'a> {
+pub(in crate::ops) enum SourceRecord<'a> {
     /// As v3 databases do, under its key.
     Stored(StoredRecord<'a>),
     /// As v1 files do.
@@ -53,7 +53,7 @@ pub(super) enum SourceRecord<'a> {
 
 impl SourceRecord<'_> {
     /// What it is.
-    pub(super) fn kind(&self) -> RecordKind {
+    pub(in crate::ops) fn kind(&self) -> RecordKind {
         match self {
             SourceRecord::Stored(record) => record.kind,
             SourceRecord::Row(row) => row.kind(),
@@ -63,14 +63,14 @@ impl SourceRecord<'_> {
 }
 
 /// Takes the records of some syncs; the number is the position of the record's sync.
-pub(super) type TakeRecord<'t> = dyn FnMut(usize, SourceRecord<'_>) -> Result<()> + 't;
+pub(in crate::ops) type TakeRecord<'t> = dyn FnMut(usize, SourceRecord<'_>) -> Result<()> + 't;
 /// Takes session entries.
-pub(super) type TakeSession<'t> = dyn FnMut(&SessionView<'_>) -> Result<()> + 't;
+pub(in crate::ops) type TakeSession<'t> = dyn FnMut(&SessionView<'_>) -> Result<()> + 't;
 /// Takes rows of a v3 database that are neither records nor derived from them.
-pub(super) type TakeRow<'t> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 't;
+pub(in crate::ops) type TakeRow<'t> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 't;
 
 /// What a sync consists of.
-pub(super) enum SourceItem<'a> {
+pub(in crate::ops) enum SourceItem<'a> {
     /// A record.
     Record(SourceRecord<'a>),
     /// An entry of the session store.
@@ -81,7 +81,7 @@ pub(super) enum SourceItem<'a> {
 
 impl SourceItem<'_> {
     /// Bytes of the asset, if it is one.
-    pub(super) fn asset_len(&self) -> Result<u64> {
+    pub(in crate::ops) fn asset_len(&self) -> Result<u64> {
         let len = match self {
             SourceItem::Record(record) if record.kind() != RecordKind::Asset => 0,
             SourceItem::Record(SourceRecord::Stored(record)) => {
@@ -95,7 +95,7 @@ impl SourceItem<'_> {
 }
 
 /// Something that syncs are read from.
-pub(super) trait Source {
+pub(in crate::ops) trait Source {
     /// Its syncs, in the order in which they were created.
     fn syncs(&self) -> &[SourceSync];
 
@@ -134,7 +134,7 @@ pub(super) trait Source {
 }
 
 /// Opens what lies at `path`, to be converted into `output`.
-pub(super) fn open(
+pub(in crate::ops) fn open(
     path: &Path,
     format: FileFormat,
     output: &Path,
@@ -151,7 +151,7 @@ pub(super) fn open(
 }
 
 /// The position of the sync with this id.
-pub(super) fn position(syncs: &[SourceSync], id: &SyncId) -> Result<usize> {
+pub(in crate::ops) fn position(syncs: &[SourceSync], id: &SyncId) -> Result<usize> {
     let found = syncs.iter().position(|sync| sync.run.id == *id);
     found.ok_or_else(|| Error::not_found(format!("sync not found: sync_id=`{id}`")))
 }

@@ -3,31 +3,26 @@
 //! The file is one compressed stream, which cannot be read at an offset: it is decoded into memory if
 //! it fits a quarter of the budget, else into a temporary file, which is removed in the end.
 
-use std::borrow::Cow;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use c1z_proto::connector::v2;
 use shingle::bulk::InputOrder;
-use shingle::vfs::{ReadFile, WriteFile};
+use shingle::vfs::ReadFile;
 
 use super::{Source, SourceRecord, SourceSync, TakeRecord, TakeRow, TakeSession};
-use crate::engine::Profile;
 use crate::envelope::{EnvelopeFile, OpenOptions, PayloadOptions, V1File};
 use crate::ops::RecordKind;
-use crate::ops::build::Workspace;
-use crate::ops::build::v1::{RecordRow, RecordTable, V1Columns};
+use crate::ops::build::v1::{Expanded, RecordRow, RecordTable, V1Columns};
+use crate::ops::build::{Spool, Workspace};
 use crate::ops::convert::options::ConvertOptions;
-use crate::record::{SessionView, annotation, message};
+use crate::record::SessionView;
 use crate::sqlite_file::{Database, ObjectKind};
-use crate::v1_tables::{GrantRow, Grants, Tables, TypedTable, V1Table, Zone};
+use crate::v1_tables::{Grants, Tables, TypedTable, V1Table, Zone};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are gathered before they are written to the temporary file.
 const SPOOL_BUFFER: usize = 1 << 20;
-/// Name of the annotation that older files keep in the message.
-const EXPANDABLE: &[u8] = b"c1.connector.v2.GrantExpandable";
 
 /// The tables of a v1 file.
 #[derive(Debug)]
@@ -169,54 +164,6 @@ impl V1Source {
     }
 }
 
-/// A grant whose expansion stands where files of today have it.
-struct Expanded<'a> {
-    data: Cow<'a, [u8]>,
-    expansion: Option<Cow<'a, [u8]>>,
-    needs_expansion: bool,
-}
-
-impl<'a> Expanded<'a> {
-    /// The expansion of a row, whose columns may be `backfilled` or not.
-    fn of(row: &'a GrantRow<'_>, backfilled: bool) -> Result<Self> {
-        // An interrupted back-fill leaves empty ones behind.
-        let expansion = row.expansion.as_deref().filter(|bytes| !bytes.is_empty());
-        let mut state = Self {
-            data: Cow::Borrowed(&row.data),
-            expansion: expansion.map(Cow::Borrowed),
-            needs_expansion: row.needs_expansion,
-        };
-        if !backfilled && state.expansion.is_none() {
-            state.lift()?;
-        }
-        Ok(state)
-    }
-
-    /// Takes the expansion out of the message, as the original implementation does when it opens an
-    /// older file (`c1z1-sqlite` §3).
-    fn lift(&mut self) -> Result<()> {
-        let named = self
-            .data
-            .windows(EXPANDABLE.len())
-            .any(|part| part == EXPANDABLE);
-        if !named {
-            return Ok(());
-        }
-        let mut grant: v2::Grant = message::decode("grant", &self.data)?;
-        let lifted = annotation::lift(&grant.annotations, Profile::GoSqlite);
-        let Some(expansion) = lifted.expansion else {
-            return Ok(());
-        };
-        for at in lifted.removed.into_iter().rev() {
-            grant.annotations.remove(at);
-        }
-        self.data = Cow::Owned(message::encode(&grant));
-        self.expansion = Some(Cow::Owned(message::encode(&expansion)));
-        self.needs_expansion = true;
-        Ok(())
-    }
-}
-
 impl Source for V1Source {
     fn syncs(&self) -> &[SourceSync] {
         &self.syncs
@@ -299,18 +246,4 @@ fn decode(
     let opened = options.fs.open(&path);
     let opened = opened.map_err(|e| Error::io("open a temporary file", &path, e))?;
     Ok((opened, Some(spool)))
-}
-
-/// A temporary file as a sink.
-struct Spool(Box<dyn WriteFile>);
-
-impl Write for Spool {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -1,0 +1,109 @@
+//! What a handle knows of its folder: the runs in the order of creation, and the entry of each.
+
+use std::sync::Arc;
+
+use super::listing::Entry;
+use super::name::Stem;
+use crate::engine::types::{SyncId, SyncRun};
+use crate::{Error, ErrorKind, Result};
+
+/// Runs and their homes.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) runs: Arc<[SyncRun]>,
+    /// The entry of each run.
+    homes: Vec<Arc<Entry>>,
+    pub(super) next_number: u64,
+}
+
+impl State {
+    /// The state of entries with their runs.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` for a sync that two entries hold.
+    pub(super) fn new(
+        entries: impl IntoIterator<Item = (Arc<Entry>, Arc<[SyncRun]>)>,
+        next_number: u64,
+    ) -> Result<Self> {
+        let mut state = Self {
+            next_number,
+            ..Self::default()
+        };
+        let mut runs = Vec::new();
+        for (entry, of_entry) in entries {
+            for run in of_entry.iter() {
+                runs.push(run.clone());
+                state.homes.push(Arc::clone(&entry));
+            }
+        }
+        let mut ids: Vec<&SyncId> = runs.iter().map(|run| &run.id).collect();
+        ids.sort_unstable();
+        let mut pairs = ids.iter().zip(ids.iter().skip(1));
+        if let Some((id, _)) = pairs.find(|(a, b)| a == b) {
+            let message = format!("two entries hold one sync: sync_id=`{id}`");
+            let error = Error::new(ErrorKind::FailedPrecondition, message);
+            return Err(error.with_hint("move one of them out of the folder"));
+        }
+        state.runs = runs.into();
+        Ok(state)
+    }
+
+    /// The entry of a sync.
+    pub(super) fn home(&self, id: &SyncId) -> Option<Arc<Entry>> {
+        let index = self.runs.iter().position(|run| run.id == *id)?;
+        self.homes.get(index).map(Arc::clone)
+    }
+
+    /// All runs of an entry.
+    pub(super) fn runs_of<'a>(&'a self, stem: &'a Stem) -> impl Iterator<Item = &'a SyncRun> {
+        let runs = self.runs.iter().zip(&self.homes);
+        runs.filter(move |(_, home)| home.stem == *stem)
+            .map(|(run, _)| run)
+    }
+
+    /// Each entry once, in order.
+    pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
+        let mut entries: Vec<Arc<Entry>> = self.homes.clone();
+        entries.dedup_by(|a, b| a.stem == b.stem);
+        entries
+    }
+
+    /// Adds runs of entries that come after all others.
+    pub(super) fn push(&mut self, added: impl IntoIterator<Item = (Arc<Entry>, SyncRun)>) {
+        let mut runs = self.runs.to_vec();
+        for (entry, run) in added {
+            self.next_number = self.next_number.max(entry.stem.number + 1);
+            self.homes.push(entry);
+            runs.push(run);
+        }
+        self.runs = runs.into();
+    }
+
+    /// Forgets entries.
+    pub(super) fn remove(&mut self, is_gone: impl Fn(&Entry) -> bool) {
+        let kept = |(_, home): &(&SyncRun, &Arc<Entry>)| !is_gone(home);
+        let runs = self.runs.iter().zip(&self.homes).filter(kept);
+        let (runs, homes): (Vec<_>, Vec<_>) = runs
+            .map(|(run, home)| (run.clone(), Arc::clone(home)))
+            .unzip();
+        self.runs = runs.into();
+        self.homes = homes;
+    }
+
+    /// An entry has another form now.
+    pub(super) fn replace_entry(&mut self, entry: &Arc<Entry>) {
+        for home in &mut self.homes {
+            if home.stem == entry.stem {
+                *home = Arc::clone(entry);
+            }
+        }
+    }
+
+    /// A run has changed.
+    pub(super) fn replace_run(&mut self, run: SyncRun) {
+        let known = Arc::make_mut(&mut self.runs);
+        if let Some(known) = known.iter_mut().find(|known| known.id == run.id) {
+            *known = run;
+        }
+    }
+}
