@@ -48,6 +48,11 @@ bench-v1 folder:
 bench-convert folder:
     bash .ci/bench-convert {{folder}}
 
+# Writers, readers, the background thread and the seal in so many orders each; hours of it are fine.
+schedules count="2000" seed="1":
+    C1Z_SCHEDULES={{count}} C1Z_SEED={{seed}} cargo test -p shingle --features schedules --lib schedules -- --nocapture
+    C1Z_SCHEDULES={{count}} C1Z_SEED={{seed}} cargo test -p c1z --features schedules --lib schedules -- --nocapture
+
 # Damaged bytes for every decoder, so many seconds each; hours of it are fine.
 fuzz seconds="10" seed="":
     cargo run --release -p c1z --example fuzz -- {{seconds}} {{seed}}

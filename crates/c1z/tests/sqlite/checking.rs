@@ -291,7 +291,7 @@ fn tables_and_indexes_that_disagree_are_found() {
             .all(|f| f.kind != FindingKind::Malformed),
         "{report:?}"
     );
-    assert_found(&report, FindingKind::EntryWithoutRow, "idx_");
+    assert_found(&report, FindingKind::EntryOfOtherRow, "idx_");
     assert_found(&report, FindingKind::RowWithoutEntry, "idx_");
 
     // Two rows with the key of one, next to each other.
