@@ -55,6 +55,10 @@ bench-convert folder:
 # Merges of random files next to a map: so many histories.
 merge-oracle histories="10000":
     C1Z_HISTORIES={{histories}} cargo test --release -p c1z --test ops -- merge::random --nocapture
+# Writers, readers, the background thread and the seal in so many orders each; hours of it are fine.
+schedules count="2000" seed="1":
+    C1Z_SCHEDULES={{count}} C1Z_SEED={{seed}} cargo test -p shingle --features schedules --lib schedules -- --nocapture
+    C1Z_SCHEDULES={{count}} C1Z_SEED={{seed}} cargo test -p c1z --features schedules --lib schedules -- --nocapture
 
 # Damaged bytes for every decoder, so many seconds each; hours of it are fine.
 fuzz seconds="10" seed="":

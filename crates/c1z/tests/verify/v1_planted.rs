@@ -13,11 +13,14 @@ use c1z::sqlite_file::{Affinity, Column, Database, Value};
 use shingle::vfs::{Fs, MemFile, MemFs};
 use testkit::chance::SeededEntropy;
 
-use crate::support::*;
+use crate::support::{check, full};
 use crate::v1::wrap_v1;
 
 const SCHEMA: &str = include_str!("../../src/ops/build/v1/schema.sql");
 const ROWS: i64 = 5;
+
+/// Rows with their ids.
+type Rows = Vec<(i64, Vec<Value<'static>>)>;
 
 /// What is wrong with the entries of one index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ fn values(columns: &[Column], row: i64, mark: &str) -> Vec<Value<'static>> {
 }
 
 /// The bytes of a database with these statements; `rows` are of the table named.
-fn build(statements: &[&str], tables: &[(&str, Vec<(i64, Vec<Value<'static>>)>)]) -> Vec<u8> {
+fn build(statements: &[&str], tables: &[(&str, Rows)]) -> Vec<u8> {
     let fs = MemFs::new();
     let body = fs.create(Path::new("pages")).unwrap();
     let mut writer = Writer::new(body, statements, WriteOptions::default()).unwrap();
@@ -86,7 +89,7 @@ fn planted(table_sql: &str, index_sql: &str, fault: Fault) -> Vec<u8> {
     let statements = [table_sql, index_sql, &shadow_table, &shadow_index];
     let empty = Database::open(Arc::new(MemFile::new(build(&statements, &[])))).unwrap();
     let columns = empty.table(table).unwrap().unwrap().columns().to_vec();
-    let rows = |range: std::ops::RangeInclusive<i64>| -> Vec<_> {
+    let rows = |range: std::ops::RangeInclusive<i64>| -> Rows {
         range.map(|row| (row, values(&columns, row, "-"))).collect()
     };
     let mut shadow = rows(1..=ROWS);

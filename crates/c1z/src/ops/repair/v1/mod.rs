@@ -95,7 +95,7 @@ fn builder_options(options: &RepairOptions) -> V1Options {
 
 fn finish(builder: V1Builder, syncs: &Syncs, found: Findings) -> Result<RepairReport> {
     let is_complete = found.losses.is_empty() && found.dropped == 0;
-    let (runs, run_source) = syncs.to_write(&found.named, is_complete)?;
+    let (runs, run_source) = syncs.to_write(&found.named, is_complete);
     if runs.is_empty() && !is_complete {
         return Err(
             Error::new(ErrorKind::DataLoss, "no sync and no row can be read")

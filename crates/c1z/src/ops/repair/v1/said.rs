@@ -96,12 +96,12 @@ impl Said {
             V1Columns::Entitlement {
                 resource_type,
                 resource,
-            } => replace((resource_type, resource), self.resource.as_ref()),
+            } => replace(resource_type, resource, self.resource.as_ref()),
             V1Columns::Grant(grant) => {
-                let of = (&mut grant.resource_type, &mut grant.resource);
-                replace(of, self.resource.as_ref());
-                let principal = (&mut grant.principal_type, &mut grant.principal);
-                replace(principal, self.principal.as_ref());
+                let on = self.resource.as_ref();
+                replace(&mut grant.resource_type, &mut grant.resource, on);
+                let principal = self.principal.as_ref();
+                replace(&mut grant.principal_type, &mut grant.principal, principal);
                 if let Some(id) = &self.entitlement {
                     grant.entitlement = id;
                 }
@@ -112,10 +112,10 @@ impl Said {
     }
 }
 
-fn replace<'a>(columns: (&mut &'a str, &mut &'a str), said: Option<&'a (String, String)>) {
-    if let Some((of_type, id)) = said {
-        *columns.0 = of_type;
-        *columns.1 = id;
+fn replace<'a>(of_type: &mut &'a str, id: &mut &'a str, said: Option<&'a (String, String)>) {
+    if let Some((said_type, said_id)) = said {
+        *of_type = said_type;
+        *id = said_id;
     }
 }
 

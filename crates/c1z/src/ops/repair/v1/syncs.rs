@@ -102,7 +102,7 @@ impl Syncs {
         &self,
         named: &BTreeSet<String>,
         is_complete: bool,
-    ) -> Result<(Vec<RunToWrite>, RunSource)> {
+    ) -> (Vec<RunToWrite>, RunSource) {
         let mut source = RunSource::Row;
         let mut runs: Vec<_> = self.runs.iter().map(Stored::to_write).collect();
         for id in named {
@@ -110,7 +110,7 @@ impl Syncs {
             if self.is_damaged && !is_known {
                 source = RunSource::Id;
                 runs.push(RunToWrite {
-                    run: run_of_id(id.clone()).or_else(|_| run_of_name(id))?,
+                    run: run_of_id(id.clone()).unwrap_or_else(|_| run_of_name(id)),
                     rowid: None,
                     recorded: None,
                 });
@@ -121,7 +121,7 @@ impl Syncs {
                 run.run.ended_at = None;
             }
         }
-        Ok((runs, source))
+        (runs, source)
     }
 }
 
@@ -136,15 +136,10 @@ impl Stored {
 }
 
 /// A run whose id tells no time.
-fn run_of_name(id: &str) -> Result<SyncRun> {
+fn run_of_name(id: &str) -> SyncRun {
     let id = SyncId::from_stored(id);
     let start = Timestamp::default();
-    Ok(SyncRun::started(
-        id,
-        SyncType::Partial,
-        String::new(),
-        start,
-    ))
+    SyncRun::started(id, SyncType::Partial, String::new(), start)
 }
 
 /// The sums of counts; none if one is missing.
