@@ -64,3 +64,7 @@ bench-live rows="1000000":
 # Times a whole sync on disk: grants in calls of 1,000, sealed, published, within 256 MiB.
 bench-write grants="1000000" memory="256":
     cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}
+
+# Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md.
+soak minutes="60" seed="1000000":
+    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --test metamorphic -- --nocapture alike difference

@@ -16,6 +16,7 @@ pub mod page;
 pub(crate) mod pebble;
 pub mod reader;
 pub(crate) mod source;
+pub mod tee;
 pub mod types;
 pub(crate) mod v1;
 pub mod writer;

@@ -10,7 +10,7 @@ pub mod convert;
 pub mod diff;
 mod dump;
 pub mod ndjson;
-mod observe;
+pub(crate) mod observe;
 mod raw;
 pub mod repair;
 pub mod verify;
