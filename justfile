@@ -94,3 +94,6 @@ kill kills="120" seed="1":
 # Times comparisons and merges of the large files; FOLDER holds those of 100k and a million grants.
 bench-many folder:
     bash .ci/bench-many {{folder}}
+# Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md.
+soak minutes="60" seed="1000000":
+    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --test metamorphic -- --nocapture alike difference

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Check files: every checksum, index, digest and count
     Verify(VerifyArgs),
+    /// Whether two files, of whatever formats, say the same of their syncs
+    TeeCheck(TeeCheckArgs),
     /// Save what can be read of a damaged file, and rebuild the rest
     Repair(RepairArgs),
     /// Completions for a shell, to standard output
@@ -320,6 +322,19 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub(crate) full: bool,
     /// Findings of one kind that are shown; all are counted
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) examples: usize,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct TeeCheckArgs {
+    /// A file or database directory
+    #[arg(value_name = "A")]
+    pub(crate) left: PathBuf,
+    /// Another one
+    #[arg(value_name = "B")]
+    pub(crate) right: PathBuf,
+    /// Differences of one kind that are shown; all are counted
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) examples: usize,
 }

@@ -22,6 +22,7 @@ mod sessions;
 mod snapshot;
 mod stats;
 mod syncs;
+mod tee_check;
 mod to_pebble;
 mod verify;
 mod who;
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
         Command::Verify(args) => return verify::run(global, args),
+        Command::TeeCheck(args) => return tee_check::run(global, args),
         Command::Repair(args) => repair::run(global, args),
         Command::Completions { shell } => completions::completions(*shell),
         Command::Man { command } => completions::man(command.as_deref()),

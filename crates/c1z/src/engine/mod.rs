@@ -18,6 +18,7 @@ pub mod reader;
 pub(crate) mod source;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+pub mod tee;
 pub mod types;
 pub(crate) mod v1;
 pub mod writer;

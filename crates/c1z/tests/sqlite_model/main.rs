@@ -1,6 +1,5 @@
 //! The engine on SQLite and the model, side by side: random sequences of calls over any number of syncs, the same to both,
-//! have the same results and leave the same state (`store-contract` §8.1, §8.3, as far as both have the operations). Steps,
-//! records and questions are those of the test `pebble_model`.
+//! have the same results and leave the same state (`store-contract` §8.1, §8.3, as far as both have the operations).
 //!
 //! A sequence is its seed; a failure prints it. `C1Z_SEED` runs one, `C1Z_SEQUENCES` more of them.
 
@@ -10,11 +9,8 @@
     reason = "a test that meets unexpected data must stop, and says which seed it was"
 )]
 
-#[path = "../pebble_model/observe.rs"]
 mod observe;
-#[path = "../pebble_model/records.rs"]
 mod records;
-#[path = "../pebble_model/step.rs"]
 mod step;
 
 use std::sync::Arc;

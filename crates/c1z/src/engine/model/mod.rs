@@ -13,7 +13,7 @@ mod expansion;
 mod grants;
 mod key;
 mod lifecycle;
-mod project;
+pub(super) mod project;
 mod read;
 mod resolve;
 mod sessions;

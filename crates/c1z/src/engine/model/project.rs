@@ -6,7 +6,7 @@ use buffa::{EnumValue, MessageField};
 use c1z_proto::connector::v2;
 
 /// Everything survives but trait numbers that have no name.
-pub(super) fn resource_type(from: &v2::ResourceType) -> v2::ResourceType {
+pub(in crate::engine) fn resource_type(from: &v2::ResourceType) -> v2::ResourceType {
     let known = |number: &EnumValue<v2::resource_type::Trait>| match number.as_known() {
         Some(known) => known.into(),
         None => v2::resource_type::Trait::TRAIT_UNSPECIFIED.into(),
@@ -23,7 +23,7 @@ pub(super) fn resource_type(from: &v2::ResourceType) -> v2::ResourceType {
 }
 
 /// A parent needs a resource part, an icon keeps its id only.
-pub(super) fn resource(from: &v2::Resource) -> v2::Resource {
+pub(in crate::engine) fn resource(from: &v2::Resource) -> v2::Resource {
     let icon = from.icon.as_option().filter(|icon| !icon.id.is_empty());
     let status = from.status.as_option().map(|status| v2::Status {
         status: status.status,
@@ -48,7 +48,7 @@ pub(super) fn resource(from: &v2::Resource) -> v2::Resource {
 }
 
 /// The resource and the types it can be granted to become stubs; types without an id vanish.
-pub(super) fn entitlement(from: &v2::Entitlement) -> v2::Entitlement {
+pub(in crate::engine) fn entitlement(from: &v2::Entitlement) -> v2::Entitlement {
     let purpose = match from.purpose.as_known() {
         Some(known) => known.into(),
         None => v2::entitlement::PurposeValue::PURPOSE_VALUE_UNSPECIFIED.into(),
@@ -72,7 +72,7 @@ pub(super) fn entitlement(from: &v2::Entitlement) -> v2::Entitlement {
 }
 
 /// Entitlement and principal become stubs; the principal keeps its parent.
-pub(super) fn grant(from: &v2::Grant) -> v2::Grant {
+pub(in crate::engine) fn grant(from: &v2::Grant) -> v2::Grant {
     let entitlement = from.entitlement.as_option();
     let principal = v2::Resource {
         parent_resource_id: field(

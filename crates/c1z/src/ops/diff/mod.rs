@@ -11,7 +11,7 @@ mod window;
 
 pub use compared::Compared;
 
-use self::window::Window;
+pub(crate) use self::window::Window;
 use super::Observer;
 use super::observe::{Meter, Step};
 use crate::budget::MemoryBudget;

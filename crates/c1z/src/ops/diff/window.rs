@@ -18,7 +18,7 @@ const ENTRY_BYTES: u64 = 96;
 const ENTRIES_MIN: u64 = 1_000;
 
 /// The first 16 bytes of a SHA-256: nobody who writes records can make two of them look the same.
-type Hash = [u8; 16];
+pub(crate) type Hash = [u8; 16];
 
 #[derive(Debug)]
 struct Seen {
@@ -29,7 +29,7 @@ struct Seen {
 /// The records of the base whose hashed identity begins with a number from `start` on and before
 /// `end`.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     table: HashMap<Hash, Seen>,
     entries_max: usize,
     start: u64,
@@ -41,7 +41,7 @@ pub(super) struct Window {
 
 impl Window {
     /// The window of all hashes, empty.
-    pub(super) fn new(budget: &MemoryBudget) -> Result<Self> {
+    pub(crate) fn new(budget: &MemoryBudget) -> Result<Self> {
         let left = budget.limit().saturating_sub(budget.used());
         let bytes = (left / 2).max(ENTRIES_MIN * ENTRY_BYTES);
         Ok(Self {
@@ -57,10 +57,16 @@ impl Window {
     /// Takes a record of the base in, if it is in the window. A full table halves the window.
     pub(super) fn learn<R: Compared>(&mut self, record: &R, identity: Identity) {
         let key = identity_hash(record, identity);
+        if self.holds(&key) {
+            self.learn_hashes(key, content_hash(record));
+        }
+    }
+
+    /// [`Window::learn`] for a row by the hashes of its identity and its content.
+    pub(crate) fn learn_hashes(&mut self, key: Hash, content: Hash) {
         if !self.holds(&key) {
             return;
         }
-        let content = content_hash(record);
         self.table.insert(
             key,
             Seen {
@@ -80,30 +86,41 @@ impl Window {
     /// window.
     pub(super) fn judge<R: Compared>(&mut self, record: &R, identity: Identity) -> Option<Change> {
         let key = identity_hash(record, identity);
-        if !self.holds(&key) {
+        self.holds(&key)
+            .then(|| self.judge_hashes(&key, content_hash(record)))
+            .flatten()
+    }
+
+    /// [`Window::judge`] by hashes.
+    pub(crate) fn judge_hashes(&mut self, key: &Hash, content: Hash) -> Option<Change> {
+        if !self.holds(key) {
             return None;
         }
-        let Some(known) = self.table.get_mut(&key) else {
+        let Some(known) = self.table.get_mut(key) else {
             return Some(Change::Created);
         };
         self.seen += usize::from(!known.seen);
         known.seen = true;
-        (known.content != content_hash(record)).then_some(Change::Modified)
+        (known.content != content).then_some(Change::Modified)
     }
 
     /// Whether the base holds records in the window that the applied sync does not.
-    pub(super) fn has_unseen(&self) -> bool {
+    pub(crate) fn has_unseen(&self) -> bool {
         self.seen < self.table.len()
     }
 
     /// Whether this record of the base is such a one.
     pub(super) fn is_unseen<R: Compared>(&self, record: &R, identity: Identity) -> bool {
-        let known = self.table.get(&identity_hash(record, identity));
-        known.is_some_and(|known| !known.seen)
+        self.is_unseen_hash(&identity_hash(record, identity))
+    }
+
+    /// [`Window::is_unseen`] by the hash of an identity.
+    pub(crate) fn is_unseen_hash(&self, key: &Hash) -> bool {
+        self.table.get(key).is_some_and(|known| !known.seen)
     }
 
     /// Goes on to the window behind this one; false if there is none.
-    pub(super) fn advance(&mut self) -> bool {
+    pub(crate) fn advance(&mut self) -> bool {
         let Some(end) = self.end.take() else {
             return false;
         };

@@ -1,0 +1,286 @@
+//! Stores side by side that take the same steps: their answers have to be the same, and what can be read of them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use c1z::MemoryBudget;
+use c1z::engine::tee::{Allowed, CompareOptions, Tee, TeeOptions, compare};
+use c1z::engine::types::{SyncId, Timestamp};
+use c1z::engine::{Identity, Reader, StorageEngine};
+use c1z::envelope::Existing;
+use c1z::ops::NoObserver;
+use c1z::ops::convert::{ConvertOptions, FileFormat, convert};
+use shingle::vfs::MemFs;
+use testkit::chance::Chance;
+use testkit::clock::ManualClock;
+
+use crate::faulty::{Fault, Faulty};
+use crate::grammar::{Step, held};
+use crate::observe::{self, PAGES_DIFFER};
+use crate::options::OptionSet;
+use crate::stores::{AnyStore, Disk, Memory, Store, model};
+
+/// Which stores run side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lineup {
+    /// The model, the Pebble engine in memory, the Pebble engine on disk.
+    Engines,
+    /// The default tee: Pebble in memory, or on disk, and the model.
+    Tee,
+    /// A tee of engines that keep different things: Pebble, and the model of v1 files.
+    Projected,
+    /// The default tee with a fault planted into the Pebble engine.
+    FaultyTee(Fault),
+    /// The model and a Pebble engine with a fault.
+    FaultyEngines(Fault),
+}
+
+impl Lineup {
+    pub(crate) const SOUND: [Self; 3] = [Self::Engines, Self::Tee, Self::Projected];
+
+    /// Whether ids of different records may be the same.
+    pub(crate) fn ids_collide(self) -> bool {
+        self != Self::Projected
+    }
+
+    /// The name in the file of regressions.
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+}
+
+/// The stores, and the clock that they share.
+pub(crate) struct Bench {
+    lineup: Lineup,
+    options: OptionSet,
+    clock: Arc<ManualClock>,
+    stores: Vec<(&'static str, Box<dyn AnyStore>)>,
+    /// Where stores on disk are, and saved files.
+    files: MemFs,
+}
+
+/// When the clocks start.
+pub(crate) const START: Timestamp = Timestamp {
+    seconds: 1_800_000_000,
+    nanos: 0,
+};
+
+impl Bench {
+    /// Empty stores, with the options of a seed.
+    pub(crate) fn new(lineup: Lineup, seed: u64) -> Self {
+        let mut chance = Chance::seeded(seed ^ 0x6f70_7469_6f6e_7321);
+        let options = OptionSet::draw(&mut chance);
+        let clock = Arc::new(ManualClock::at(START));
+        let files = MemFs::new();
+        let structural = || model(Identity::Structural, true, &options, &clock);
+        let memory = || Memory::new(&options, &clock);
+        let tee = |allowed| TeeOptions {
+            state_every: 4 + chance.clone().below(12) as u64,
+            allowed,
+            origin: format!("C1Z_LINEUP={} C1Z_SEED={seed}", lineup.name()),
+            budget: MemoryBudget::new(8 << 20),
+            ..TeeOptions::default()
+        };
+        let stores: Vec<(&'static str, Box<dyn AnyStore>)> = match lineup {
+            Lineup::Engines => vec![
+                ("model", Box::new(structural())),
+                ("pebble in memory", Box::new(memory())),
+                (
+                    "pebble on disk",
+                    Box::new(Disk::new(&files, &options, &clock)),
+                ),
+            ],
+            Lineup::Tee if seed.is_multiple_of(2) => {
+                vec![("tee", teed(memory(), structural(), tee(Allowed::ALIKE)))]
+            }
+            Lineup::Tee => {
+                let disk = Disk::new(&files, &options, &clock);
+                vec![("tee", teed(disk, structural(), tee(Allowed::ALIKE)))]
+            }
+            Lineup::Projected => {
+                let whole = model(Identity::External, false, &options, &clock);
+                vec![("tee", teed(memory(), whole, tee(Allowed::V3_AND_V1)))]
+            }
+            Lineup::FaultyTee(fault) => {
+                let faulty = Faulty::new(memory(), fault);
+                vec![("tee", teed(faulty, structural(), tee(Allowed::ALIKE)))]
+            }
+            Lineup::FaultyEngines(fault) => vec![
+                ("model", Box::new(structural())),
+                ("faulty", Box::new(Faulty::new(memory(), fault))),
+            ],
+        };
+        Self {
+            lineup,
+            options,
+            clock,
+            stores,
+            files,
+        }
+    }
+
+    /// What of its options was drawn.
+    pub(crate) fn options(&self) -> &OptionSet {
+        &self.options
+    }
+
+    /// The first store's engine.
+    pub(crate) fn engine(&self) -> &dyn StorageEngine {
+        self.stores.first().unwrap().1.engine()
+    }
+
+    /// Takes one step with all, and compares what comes of it; tells whether it succeeded.
+    pub(crate) fn take(&mut self, step: &Step) -> Result<bool, String> {
+        match step {
+            Step::Reopen { read_only } => self.each(|store| store.reopen(*read_only)),
+            Step::Rebuild => self.each(AnyStore::rebuild),
+            Step::Save => self.save()?,
+            Step::Wait(by) => self.clock.advance(*by),
+            Step::GoBack(by) => self.clock.go_back(*by),
+            Step::Compare(size) => self.compare(*size)?,
+            step => return self.call(step),
+        }
+        Ok(true)
+    }
+
+    fn call(&self, step: &Step) -> Result<bool, String> {
+        let held = held(self.engine());
+        let mut answers = self.stores.iter().map(|(name, store)| {
+            let answer = step.call(store.engine(), &held);
+            (*name, answer)
+        });
+        let (first_name, first) = answers.next().unwrap();
+        for (name, answer) in answers {
+            if answer != first {
+                return Err(format!("{step:?}\n{first_name}: {first}\n{name}: {answer}"));
+            }
+        }
+        for (name, store) in &self.stores {
+            if *name == "tee" {
+                store.check()?;
+            }
+        }
+        Ok(!first.starts_with("error"))
+    }
+
+    fn each(&mut self, change: impl Fn(Box<dyn AnyStore>) -> Box<dyn AnyStore>) {
+        let stores = std::mem::take(&mut self.stores);
+        let changed = stores
+            .into_iter()
+            .map(|(name, store)| (name, change(store)));
+        self.stores = changed.collect();
+    }
+
+    /// Compares everything that can be read.
+    fn compare(&self, page_size: u32) -> Result<(), String> {
+        let mut all = self.stores.iter().map(|(name, store)| {
+            let answers = observe::observe(store.engine(), page_size);
+            (*name, answers)
+        });
+        let (first_name, first) = all.next().unwrap();
+        for (about, answer) in &first {
+            if answer.starts_with(PAGES_DIFFER) {
+                return Err(format!("{first_name}: {about}: {answer}"));
+            }
+        }
+        for (name, answers) in all {
+            if answers.len() != first.len() {
+                return Err(format!(
+                    "{name} holds other syncs or grants than {first_name}"
+                ));
+            }
+            for ((about, answer), (_, expected)) in answers.iter().zip(&first) {
+                if answer != expected {
+                    return Err(format!(
+                        "{about}\n{first_name}: {expected}\n{name}: {answer}"
+                    ));
+                }
+            }
+        }
+        for (_, store) in &self.stores {
+            store.check()?;
+        }
+        Ok(())
+    }
+
+    /// Every store that can is saved in both formats, and what is read of the files is what the store says.
+    fn save(&self) -> Result<(), String> {
+        for (name, store) in &self.stores {
+            let say = |error: c1z::Error| format!("{name}, saved: {error:?}");
+            let path = Path::new("v3.c1z");
+            let pack = self.options.pack(&self.files);
+            let Some(sync) = held(store.engine()).first().cloned() else {
+                continue;
+            };
+            if !store.publish(path, &pack).map_err(say)? {
+                continue;
+            }
+            let live = store.engine();
+            self.same(live, "v3.c1z", &sync, Allowed::ALIKE, name)?;
+            if !self.lineup.ids_collide() {
+                self.convert("v3.c1z", "v1.c1z", FileFormat::V1)?;
+                self.same(live, "v1.c1z", &sync, Allowed::V3_AND_V1, name)?;
+                self.convert("v1.c1z", "back.c1z", FileFormat::V3)?;
+                self.same(live, "back.c1z", &sync, Allowed::ALIKE, name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn convert(&self, from: &str, to: &str, format: FileFormat) -> Result<(), String> {
+        let options = ConvertOptions {
+            fs: Arc::new(self.files.clone()),
+            to: Some(format),
+            existing: Existing::Replace,
+            ..ConvertOptions::default()
+        };
+        let done = convert(from, to, &options);
+        done.map(drop)
+            .map_err(|error| format!("{from} to {to}: {error:?}"))
+    }
+
+    /// A file says the same of a sync as a live store.
+    fn same(
+        &self,
+        live: &dyn StorageEngine,
+        file: &str,
+        sync: &SyncId,
+        allowed: Allowed,
+        name: &str,
+    ) -> Result<(), String> {
+        let open = self.options.open(&self.files, &self.clock);
+        let say = |error: c1z::Error| format!("{name}, {file}: {error:?}");
+        let saved = c1z::open_with(file, &open).map_err(say)?;
+        let found = differences(live, saved.reader(), allowed, sync).map_err(say)?;
+        match found.first() {
+            Some(found) => Err(format!("{name} and its {file}: {found}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What differs of a sync in two stores, in words.
+pub(crate) fn differences(
+    left: &dyn Reader,
+    right: &dyn Reader,
+    allowed: Allowed,
+    sync: &SyncId,
+) -> c1z::Result<Vec<String>> {
+    let options = CompareOptions {
+        allowed,
+        budget: MemoryBudget::new(8 << 20),
+        examples_max: 3,
+        sync: Some(sync.clone()),
+    };
+    let found = compare(left, right, &options, &NoObserver)?;
+    let examples = found.kinds().flat_map(|(_, counts)| &counts.examples);
+    Ok(examples.map(ToString::to_string).collect())
+}
+
+fn teed<A: Store, B: Store>(primary: A, shadow: B, options: TeeOptions) -> Box<dyn AnyStore> {
+    Box::new(Tee::new(primary, shadow, options))
+}
+
+/// A tick between two steps.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
