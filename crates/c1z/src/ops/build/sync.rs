@@ -130,10 +130,6 @@ impl SyncBuilder {
         self
     }
 
-    pub(super) fn observer(&self) -> Arc<dyn Observer> {
-        Arc::clone(&self.observer)
-    }
-
     /// Puts a record under the key that it has.
     ///
     /// # Errors
