@@ -14,6 +14,7 @@ mod frame;
 mod golden;
 mod hostile;
 mod jq;
+mod metrics;
 mod people;
 mod pipes;
 mod support;

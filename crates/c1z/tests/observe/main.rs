@@ -8,9 +8,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test may fail"
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    reason = "a test may fail; the numbers are small and exact"
 )]
 
+mod criteria;
 mod documents;
 mod jobs;
 mod metrics;
