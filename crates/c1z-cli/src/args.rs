@@ -2,6 +2,7 @@
 //! the subcommand.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, ValueEnum};
 
@@ -12,6 +13,7 @@ pub(crate) use self::commands::{
     VerifyArgs,
 };
 use crate::output::colour::When;
+use crate::telemetry::parse_duration;
 
 mod commands;
 mod size;
@@ -71,6 +73,23 @@ pub(crate) struct Global {
     /// No progress on the terminal; warnings stay
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+
+    /// Write the metrics of the run to this file, in the text format of Prometheus
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
+
+    /// Log calls that take longer: seconds, or 250ms, 2m [without a value: 5s]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "5s",
+        env = "C1Z_SLOW",
+        value_parser = parse_duration
+    )]
+    pub(crate) slow: Option<Duration>,
 
     #[command(flatten)]
     pub(crate) limits: Limits,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use c1z::ErrorKind;
+use c1z::observe::SlowCall;
 
 use crate::output::{colour, printable};
 
@@ -158,6 +159,11 @@ pub(crate) fn warn(text: impl fmt::Display) {
 /// Prints what a user asked for and may have forgotten.
 pub(crate) fn note(text: impl fmt::Display) {
     print_line(&format!("c1z: note: {}", printable(&text.to_string())));
+}
+
+/// Prints an entry of the slow log.
+pub(crate) fn slow(call: &SlowCall) {
+    print_line(&format!("c1z: {}", printable(&call.to_string())));
 }
 
 /// Texts may hold names from the file, so they are made safe to show.

@@ -9,6 +9,7 @@ use c1z::{MemoryBudget, OpenOptions, Store};
 
 use crate::args::{Global, Limits};
 use crate::failure::{Failure, warn};
+use crate::telemetry;
 
 /// Opens the file read-only and passes its warnings on.
 pub(crate) fn open(global: &Global) -> Result<Store, Failure> {
@@ -21,6 +22,7 @@ pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<S
         budget: MemoryBudget::new(memory),
         variables: variables(&global.limits),
         scratch: global.limits.tmp_dir.clone(),
+        telemetry: telemetry::current(),
         ..OpenOptions::default()
     };
     let store = c1z::open_with(path, &options)?;

@@ -13,6 +13,7 @@ mod list;
 mod memory;
 mod output;
 mod references;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -24,8 +25,14 @@ fn main() -> ExitCode {
         Err(usage) => return failure::usage(&usage),
     };
     output::colour::choose(args.global.color);
-    match commands::run(&args) {
-        Ok(verdict) => verdict.into(),
+    let done = telemetry::start(&args.global).and_then(|()| commands::run(&args));
+    // The metrics of a command that failed are worth having; its own failure comes first.
+    let measured = telemetry::finish();
+    match done {
+        Ok(verdict) => match measured {
+            Ok(()) => verdict.into(),
+            Err(error) => failure::report(&error),
+        },
         Err(error) => failure::report(&error.in_file(&args.global.file)),
     }
 }

@@ -17,6 +17,7 @@ mod hostile;
 mod jq;
 mod maintain;
 mod merging;
+mod metrics;
 mod paths;
 mod people;
 mod pipes;

@@ -35,6 +35,7 @@ pub(crate) fn program() -> Command {
         "BATON_DECODER_MAX_DECODED_SIZE_MB",
         "BATON_DECODER_MAX_MEMORY_MB",
         "C1Z_MEMORY",
+        "C1Z_SLOW",
         "NO_COLOR",
     ] {
         command.env_remove(name);

@@ -27,7 +27,7 @@ impl Default for SlowOptions {
     fn default() -> Self {
         Self {
             threshold: Duration::from_secs(5),
-            interval: Duration::from_secs(60),
+            interval: Duration::from_mins(1),
             sink: Arc::new(TraceSink),
         }
     }

@@ -203,7 +203,7 @@ impl<'a> Meter<'a> {
 
     /// The step is done.
     pub(crate) fn end(&self) -> Result<()> {
-        if self.progress.rows % INTERVAL == 0 {
+        if self.progress.rows.is_multiple_of(INTERVAL) {
             return Ok(());
         }
         self.observer.advanced(&self.progress)
