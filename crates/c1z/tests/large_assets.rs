@@ -188,8 +188,8 @@ fn reading_one_touches_its_blocks_alone() {
     for (path, id, len, more) in [
         (DIR, "icon-130-large", large.len(), 400 << 10),
         (DIR, "icon-117", 30_000, 400 << 10),
-        ("out.c1z", "icon-130-large", large.len(), 3 * MIB),
-        ("out.c1z", "icon-117", 30_000, 3 * MIB),
+        ("out.c1z", "icon-130-large", large.len(), 4 * MIB),
+        ("out.c1z", "icon-117", 30_000, 4 * MIB),
     ] {
         let counting = CountingFs::new(Arc::new(fs.clone()));
         let counted: Arc<dyn Fs> = Arc::new(counting.clone());
@@ -250,5 +250,8 @@ fn a_flipped_byte_is_data_loss() {
     let store = open_on(&shared, DIR);
     let error = read(store.reader(), "icon-130-large").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
-    assert_eq!(read(store.reader(), "icon-130").unwrap(), noise(30_000, 130));
+    assert_eq!(
+        read(store.reader(), "icon-130").unwrap(),
+        noise(30_000, 130)
+    );
 }
