@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shingle::batch::Batch;
-use shingle::vfs::{Fs, MemFs};
+use shingle::vfs::MemFs;
 
 use super::{Rows, grant, named, options, resource_type, rows};
 use crate::ErrorKind;
