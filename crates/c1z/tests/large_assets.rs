@@ -188,8 +188,8 @@ fn reading_one_touches_its_blocks_alone() {
     for (path, id, len, more) in [
         (DIR, "icon-130-large", large.len(), 400 << 10),
         (DIR, "icon-117", 30_000, 400 << 10),
-        ("out.c1z", "icon-130-large", large.len(), 3 * MIB),
-        ("out.c1z", "icon-117", 30_000, 3 * MIB),
+        ("out.c1z", "icon-130-large", large.len(), 4 * MIB),
+        ("out.c1z", "icon-117", 30_000, 4 * MIB),
     ] {
         let counting = CountingFs::new(Arc::new(fs.clone()));
         let counted: Arc<dyn Fs> = Arc::new(counting.clone());

@@ -203,7 +203,7 @@ fn run_of(plan: &Plan, id: SyncId, started: Timestamp) -> SyncRun {
 
 /// Gives grants that expand an id: where none is stored Go tells expansions without one, and we build
 /// it.
-fn name_expandable(made: &mut Generated) {
+pub(crate) fn name_expandable(made: &mut Generated) {
     for (n, grant) in made.grants.iter_mut().enumerate() {
         if grant.id.is_empty() && !grant.annotations.is_empty() {
             grant.id = format!("expandable-{n}");
@@ -212,7 +212,7 @@ fn name_expandable(made: &mut Generated) {
 }
 
 /// Grants of the first entitlement to principals that are not stored.
-fn fan_out(made: &mut Generated, grants: usize) {
+pub(crate) fn fan_out(made: &mut Generated, grants: usize) {
     let Some(entitlement) = made.entitlements.first().cloned() else {
         return;
     };

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `databases OUT COUNT SEED` | COUNT databases of each shape: `OUT/SHAPE-SEED/{db,kv.ndjson.gz}` |
 //! | `files OUT COUNT SEED` | COUNT v3 files of each kind: `OUT/KIND-SEED.{c1z,kv.ndjson.gz}` |
+//! | `stores OUT` | what stores on disk leave: `OUT/open/NAME/{db,kv.ndjson.gz}`, `OUT/refused/NAME`, `OUT/files/NAME.{c1z,kv.ndjson.gz}` |
 //! | `golden OUT` | the golden v3 files written again, and `OUT/dumps`: `FILE<tab>DUMP` lines |
 //! | `check FOLDER...` | every `X.c1z` with `X.dump.ndjson.gz` beside it: our answers against those of Go; a sealed one is built again from its records and must come out row by row |
 //!
@@ -23,6 +24,7 @@ mod files;
 mod golden;
 mod levels;
 mod list;
+mod stores;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -50,6 +52,7 @@ fn run(words: &[&str]) -> Outcome<String> {
             databases::make(Path::new(out), count.parse()?, seed.parse()?)
         }
         ["files", out, count, seed] => files::make(Path::new(out), count.parse()?, seed.parse()?),
+        ["stores", out] => stores::make(Path::new(out)),
         ["golden", out] => golden::make(Path::new(out)),
         ["check", ref folders @ ..] if !folders.is_empty() => check::all(folders),
         _ => Err("see the head of crates/c1z/examples/exchange/main.rs".into()),

@@ -102,13 +102,12 @@ struct SpoolReader {
 
 impl Read for SpoolReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let len = match &self.file {
-            Some(file) => file.read_at(self.at, buffer)?,
-            None => {
-                let at = usize::try_from(self.at).unwrap_or(usize::MAX);
-                let mut rest = self.memory.get(at..).unwrap_or_default();
-                rest.read(buffer)?
-            }
+        let len = if let Some(file) = &self.file {
+            file.read_at(self.at, buffer)?
+        } else {
+            let at = usize::try_from(self.at).unwrap_or(usize::MAX);
+            let mut rest = self.memory.get(at..).unwrap_or_default();
+            rest.read(buffer)?
         };
         self.at += len as u64;
         Ok(len)

@@ -77,10 +77,8 @@ fn open(fs: Arc<dyn Fs>, dir: PathBuf, names: &[String], options: ReadOptions) -
     check_files(&*fs, &dir, &version)?;
     let recovered = recover_logs(&*fs, &dir, names, &version, &options)?;
     let files = version.files().into_keys();
-    let tables_open_max = match is_unsealed {
-        true => options.tables_open_max.max(files.len()),
-        false => options.tables_open_max,
-    };
+    let held = if is_unsealed { files.len() } else { 0 };
+    let tables_open_max = options.tables_open_max.max(held);
     let ingested = recovered.ingested.iter().map(|table| table.number);
     let tables = TableCache::new(
         Arc::clone(&fs),

@@ -90,9 +90,10 @@ impl Fold<'_> {
     /// derived all are: the primary rows are read anyway, and what is sealed then follows from them
     /// whatever the kept families hold.
     fn is_derived(&self, family: usize) -> bool {
-        match self.derives {
-            true => self.deferred.contains(&true),
-            false => self.deferred.get(family) == Some(&true),
+        if self.derives {
+            self.deferred.contains(&true)
+        } else {
+            self.deferred.get(family) == Some(&true)
         }
     }
 

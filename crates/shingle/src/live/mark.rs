@@ -129,13 +129,12 @@ pub(super) fn remove(fs: &dyn Fs, dir: &Path) -> Result<()> {
 /// # Errors
 /// `Corrupt` if it lacks this file too.
 pub(crate) fn is_unsealed(fs: &dyn Fs, dir: &Path, flushed: FileNumber) -> Result<bool> {
-    match LiveMark::read(fs, dir, true)? {
-        Some(mark) => Ok(!mark.is_sealed(flushed)),
-        None => {
-            let expected = "a format-version marker";
-            Err(Error::corrupt("database directory", 0, expected, "a MANIFEST alone").in_file(dir))
-        }
-    }
+    let Some(mark) = LiveMark::read(fs, dir, true)? else {
+        let expected = "a format-version marker";
+        let error = Error::corrupt("database directory", 0, expected, "a MANIFEST alone");
+        return Err(error.in_file(dir));
+    };
+    Ok(!mark.is_sealed(flushed))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod cost;
 mod golden;
 mod hostile;
+mod large;
 mod refused;
 mod round_trip;
 mod worked;
