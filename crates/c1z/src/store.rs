@@ -9,7 +9,6 @@ use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::{Clock, Fs, OsClock, OsFs};
 
 use crate::archive::{ArchiveOptions, EntryInfo, Folder};
-use crate::{Error, Result};
 use crate::budget::{MemoryBudget, Reservation};
 use crate::engine::contract::Contract;
 use crate::engine::pebble::PebbleSource;
@@ -22,6 +21,7 @@ use crate::envelope::{self, EnvelopeFile, V1File, V3File};
 use crate::sqlite_file;
 use crate::unpack;
 use crate::v1_tables::Zone;
+use crate::{Error, Result};
 
 /// How a file is opened for reading. The default suits users: our own decisions, 256 MiB of memory, limits from the
 /// environment variables that the Go implementation reads (`c1z-envelope` §4.2).

@@ -90,7 +90,9 @@ impl Folder {
                 continue;
             }
             let converted = convert(file, &making, &self.convert_options(run))?;
-            report.syncs.extend(converted.syncs.into_iter().map(|sync| sync.run));
+            report
+                .syncs
+                .extend(converted.syncs.into_iter().map(|sync| sync.run));
             // The other syncs of the file have entries of their own.
             let losses = converted.losses.without(LossKind::Sync);
             losses.require(allow_loss)?;
@@ -124,7 +126,10 @@ impl Folder {
         let intent = Intent(made.iter().map(step).collect());
         sync_folder(self.fs(), &self.path)?;
         intent.decide(self.fs(), &self.path)?;
-        let added = made.iter().map(Arc::clone).zip(report.syncs.iter().cloned());
+        let added = made
+            .iter()
+            .map(Arc::clone)
+            .zip(report.syncs.iter().cloned());
         self.state().push(added);
         self.touch();
         intent.carry_out(self.fs(), &self.path)

@@ -197,7 +197,10 @@ mod tests {
     use shingle::vfs::MemFs;
 
     fn run(id: &str) -> SyncRun {
-        let at = Timestamp { seconds: 7, nanos: 8 };
+        let at = Timestamp {
+            seconds: 7,
+            nanos: 8,
+        };
         let id = SyncId::from_stored(id);
         let mut run = SyncRun::started(id, SyncType::Partial, "parent".to_owned(), at);
         run.token = "token".to_owned();

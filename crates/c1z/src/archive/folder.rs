@@ -96,7 +96,8 @@ impl Folder {
         let lock_path = path.join(LOCK);
         let lock = fs.lock(&lock_path).map_err(|e| match e.kind() {
             std::io::ErrorKind::WouldBlock => {
-                Error::new(ErrorKind::Busy, "the folder is open for writing elsewhere").in_file(path)
+                Error::new(ErrorKind::Busy, "the folder is open for writing elsewhere")
+                    .in_file(path)
             }
             _ => Error::io("lock the folder", &lock_path, e),
         })?;
@@ -153,7 +154,9 @@ impl Folder {
                 Some(runs) => runs,
                 None => {
                     self.catalog_is_stale.store(true, Ordering::Relaxed);
-                    let read = self.open_entry(entry).and_then(|open| open.source().sync_runs());
+                    let read = self
+                        .open_entry(entry)
+                        .and_then(|open| open.source().sync_runs());
                     let hint = "repair the entry, or move it out of the folder";
                     read.map_err(|e| e.in_file(entry.path(&self.path)).with_hint(hint))?
                 }
@@ -252,7 +255,8 @@ impl Folder {
 
     fn open_entry(&self, entry: &Entry) -> Result<Opened> {
         let path = entry.path(&self.path);
-        let is_live = || Ok::<_, Error>(entry.form == Form::Directory && is_live(self.fs(), &path)?);
+        let is_live =
+            || Ok::<_, Error>(entry.form == Form::Directory && is_live(self.fs(), &path)?);
         if !is_live()? {
             match crate::open_with(&path, &self.entry_options()) {
                 // Somebody began to write it meanwhile.
@@ -266,7 +270,8 @@ impl Folder {
                 opened => return Ok(Opened::Live(Arc::new(opened?))),
             }
         }
-        self.open_seen(&path).map(|store| Opened::Seen(Arc::new(store)))
+        self.open_seen(&path)
+            .map(|store| Opened::Seen(Arc::new(store)))
     }
 
     /// A directory that this handle writes.
@@ -401,11 +406,7 @@ impl Folder {
 }
 
 /// The files of an entry and their lengths; a packed entry is one file without a name of its own.
-pub(super) fn files_of(
-    fs: &dyn Fs,
-    folder: &Path,
-    entry: &Entry,
-) -> Result<BTreeMap<String, u64>> {
+pub(super) fn files_of(fs: &dyn Fs, folder: &Path, entry: &Entry) -> Result<BTreeMap<String, u64>> {
     let path = entry.path(folder);
     let look = |path: &Path| {
         let found = fs.metadata(path);

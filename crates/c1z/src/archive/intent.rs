@@ -185,7 +185,8 @@ fn target(step: &Step) -> Option<&String> {
 }
 
 fn is_plain(name: &str) -> bool {
-    let is_odd = |byte: u8| byte.is_ascii_whitespace() || byte == b'/' || byte == b'\\' || byte == 0;
+    let is_odd =
+        |byte: u8| byte.is_ascii_whitespace() || byte == b'/' || byte == b'\\' || byte == 0;
     !name.is_empty() && name != "." && name != ".." && !name.bytes().any(is_odd)
 }
 
@@ -196,7 +197,9 @@ pub(super) fn put_aside(
     name: &str,
 ) -> Result<Option<std::path::PathBuf>> {
     let Name::Entry(stem, _) = Name::parse(name) else {
-        return Err(Error::invalid(format!("not the name of an entry: name=`{name}`")));
+        return Err(Error::invalid(format!(
+            "not the name of an entry: name=`{name}`"
+        )));
     };
     let (from, to) = (folder.join(name), folder.join(stem.gone_name()));
     match fs.metadata(&from) {
@@ -272,12 +275,18 @@ mod tests {
     fn readers_see_it_as_done_at_every_step() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         for (before, now) in [
-            (&["000001-a", "000002-b", ".000003-c.new"][..], ".000003-c.new"),
+            (
+                &["000001-a", "000002-b", ".000003-c.new"][..],
+                ".000003-c.new",
+            ),
             (&["000002-b", ".000003-c.new"], ".000003-c.new"),
             (&["000002-b", "000003-c.c1z"], "000003-c.c1z"),
         ] {
             let seen = intent().seen(names(before));
-            let seen: Vec<_> = seen.iter().map(|(name, now)| (name.as_str(), now.as_str())).collect();
+            let seen: Vec<_> = seen
+                .iter()
+                .map(|(name, now)| (name.as_str(), now.as_str()))
+                .collect();
             assert_eq!(seen, [("000002-b", "000002-b"), ("000003-c.c1z", now)]);
         }
     }

@@ -264,7 +264,8 @@ impl Lifecycle for Contract<Folder> {
     }
 
     fn mark_supports_diff(&self, id: &SyncId) -> Result<()> {
-        self.source().mark(id, |engine| engine.mark_supports_diff(id))
+        self.source()
+            .mark(id, |engine| engine.mark_supports_diff(id))
     }
 
     fn set_sync_link(&self, id: &SyncId, linked: &str) -> Result<()> {
@@ -275,7 +276,8 @@ impl Lifecycle for Contract<Folder> {
     fn mark_verified(&self, id: &SyncId, mark: &Verification) -> Result<()> {
         self.source().check_writable()?;
         lifecycle::check_mark(mark)?;
-        self.source().mark(id, |engine| engine.mark_verified(id, mark))
+        self.source()
+            .mark(id, |engine| engine.mark_verified(id, mark))
     }
 
     fn clear_verified(&self, id: &SyncId) -> Result<()> {

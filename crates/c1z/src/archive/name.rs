@@ -128,7 +128,10 @@ mod tests {
             let label = label.to_owned();
             let stem = Stem { number, label };
             for form in [Form::Directory, Form::Packed] {
-                assert_eq!(Name::parse(&stem.name(form)), Name::Entry(stem.clone(), form));
+                assert_eq!(
+                    Name::parse(&stem.name(form)),
+                    Name::Entry(stem.clone(), form)
+                );
             }
             assert_eq!(Name::parse(&stem.new_name()), Name::Leftover);
             assert_eq!(Name::parse(&stem.gone_name()), Name::Leftover);
@@ -137,10 +140,25 @@ mod tests {
 
     #[test]
     fn other_names_are_no_entries() {
-        for name in ["00001-a", "000001-", "000001", "0000001-a", "-a", "a-000001", "sync.c1z"] {
+        for name in [
+            "00001-a",
+            "000001-",
+            "000001",
+            "0000001-a",
+            "-a",
+            "a-000001",
+            "sync.c1z",
+        ] {
             assert_eq!(Name::parse(name), Name::Foreign, "{name}");
         }
-        for name in [LOCK, INTENT, CATALOG, SESSIONS, ".hidden", "c1z.catalog.tmp"] {
+        for name in [
+            LOCK,
+            INTENT,
+            CATALOG,
+            SESSIONS,
+            ".hidden",
+            "c1z.catalog.tmp",
+        ] {
             assert_eq!(Name::parse(name), Name::Own, "{name}");
         }
     }

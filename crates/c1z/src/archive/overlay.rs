@@ -247,7 +247,10 @@ mod tests {
         }
         let dir = Path::new("d");
         let fs = OverlayFs::of_dir(&lower, dir, 100).unwrap();
-        fs.create(&dir.join("a")).unwrap().write_all(b"above").unwrap();
+        fs.create(&dir.join("a"))
+            .unwrap()
+            .write_all(b"above")
+            .unwrap();
         fs.remove_file(&dir.join("b")).unwrap();
         let new = fs.create_new(&dir.join("e"));
         new.unwrap().write_all(b"new").unwrap();
@@ -255,7 +258,10 @@ mod tests {
         fs.rename(&dir.join("c"), &dir.join("g")).unwrap();
         assert_eq!(fs.list(dir).unwrap(), ["a", "f", "g"]);
         let found = ["a", "f", "g"].map(|name| read(&fs, name).unwrap());
-        assert_eq!(found, ["above", "new", "below"].map(|text| text.as_bytes().to_vec()));
+        assert_eq!(
+            found,
+            ["above", "new", "below"].map(|text| text.as_bytes().to_vec())
+        );
         assert_eq!(read(&fs, "b").unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(lower.list(dir).unwrap(), ["a", "b", "c"]);
         assert_eq!(lower.read("d/a").unwrap(), b"below");

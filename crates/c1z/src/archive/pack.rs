@@ -165,21 +165,27 @@ pub(super) fn copy_file(
     let file = folder.fs().open(input);
     let file = file.map_err(|e| Error::io("open", input, e))?;
     let entropy = &*folder.options.entropy;
-    publish(folder.fs(), entropy, output, existing, |sink: &mut dyn Write| {
-        let mut buffer = vec![0; STEP_LEN];
-        let mut at = 0;
-        while at < file.len() {
-            let read = file.read_at(at, &mut buffer);
-            let read = read.map_err(|e| Error::io("read", input, e))?;
-            let part = buffer.get(..read).unwrap_or_default();
-            if part.is_empty() {
-                let short = io::Error::from(io::ErrorKind::UnexpectedEof);
-                return Err(Error::io("read", input, short));
+    publish(
+        folder.fs(),
+        entropy,
+        output,
+        existing,
+        |sink: &mut dyn Write| {
+            let mut buffer = vec![0; STEP_LEN];
+            let mut at = 0;
+            while at < file.len() {
+                let read = file.read_at(at, &mut buffer);
+                let read = read.map_err(|e| Error::io("read", input, e))?;
+                let part = buffer.get(..read).unwrap_or_default();
+                if part.is_empty() {
+                    let short = io::Error::from(io::ErrorKind::UnexpectedEof);
+                    return Err(Error::io("read", input, short));
+                }
+                sink.write_all(part)
+                    .map_err(|e| Error::io("write", output, e))?;
+                at += read as u64;
             }
-            sink.write_all(part)
-                .map_err(|e| Error::io("write", output, e))?;
-            at += read as u64;
-        }
-        Ok(())
-    })
+            Ok(())
+        },
+    )
 }

@@ -99,7 +99,9 @@ impl Writer for Contract<Folder> {
     }
 
     fn put_resource_types_if_newer(&self, records: &[v2::ResourceType]) -> Result<()> {
-        self.put(records, |engine| engine.put_resource_types_if_newer(records))
+        self.put(records, |engine| {
+            engine.put_resource_types_if_newer(records)
+        })
     }
 
     fn put_resources_if_newer(&self, records: &[v2::Resource]) -> Result<()> {
@@ -145,7 +147,9 @@ impl Writer for Contract<Folder> {
     }
 
     fn session_set(&self, sync: &SyncId, prefix: &str, key: &str, value: &[u8]) -> Result<()> {
-        self.session(sync, true, |engine| engine.session_set(sync, prefix, key, value))
+        self.session(sync, true, |engine| {
+            engine.session_set(sync, prefix, key, value)
+        })
     }
 
     fn session_set_many(
@@ -163,7 +167,9 @@ impl Writer for Contract<Folder> {
     }
 
     fn session_delete(&self, sync: &SyncId, prefix: &str, key: &str) -> Result<()> {
-        self.session(sync, false, |engine| engine.session_delete(sync, prefix, key))
+        self.session(sync, false, |engine| {
+            engine.session_delete(sync, prefix, key)
+        })
     }
 
     fn session_clear(&self, sync: &SyncId, prefix: &str) -> Result<()> {

@@ -83,8 +83,9 @@ pub(crate) fn expired(runs: &[SyncRun], current: Option<&SyncId>, keep: usize) -
             full_seen += 1;
             (full_seen <= older).then_some(Expiry::OlderFull)
         }
-        Bucket::Partial => (cutoff.is_some() && run.ended_at < cutoff)
-            .then_some(Expiry::BeforeOldestFull),
+        Bucket::Partial => {
+            (cutoff.is_some() && run.ended_at < cutoff).then_some(Expiry::BeforeOldestFull)
+        }
         Bucket::Diff => last_diff
             .filter(|last| run.id != last.id && run.id.as_str() != last.linked_id)
             .map(|_| Expiry::OlderDiff),

@@ -11,7 +11,10 @@ pub(crate) struct SharedStamps(Arc<Mutex<Stamps>>);
 impl SharedStamps {
     /// The stamp of what happens `now`.
     pub(crate) fn next(&self, now: Timestamp) -> Timestamp {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).next(now)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next(now)
     }
 }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use c1z::archive::{Archive, ArchiveOptions, CleanupOptions, Form};
-use c1z::engine::types::SyncType;
-use c1z::engine::Scope;
-use c1z::envelope::Existing;
 use c1z::ErrorKind;
+use c1z::archive::{Archive, ArchiveOptions, CleanupOptions, Form};
+use c1z::engine::Scope;
+use c1z::engine::types::SyncType;
+use c1z::envelope::Existing;
 use shingle::vfs::{CountingFs, Fs, MemFs};
 use testkit::golden::Case;
 
@@ -35,7 +35,11 @@ fn a_packed_sync_is_the_same_and_can_be_written_again() {
     assert_eq!(archive.entry(&id).unwrap().form, Form::Directory);
     assert_eq!(engine.get_sync(&id).unwrap().stats, None);
     let refused = archive.pack(&id).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::FailedPrecondition, "it is current");
+    assert_eq!(
+        refused.kind(),
+        ErrorKind::FailedPrecondition,
+        "it is current"
+    );
     engine.end_sync().unwrap();
     assert_eq!(archive.pack_all().unwrap(), 1);
     let names = fs.list(Path::new(FOLDER)).unwrap();
@@ -58,7 +62,10 @@ fn closing_packs_when_asked() {
     };
     let archive = Archive::create(FOLDER, asked.clone()).unwrap();
     let done = finished(archive.engine(), &SyncType::Full, "a").unwrap();
-    let left = archive.engine().start_new_sync(&SyncType::Full, "").unwrap();
+    let left = archive
+        .engine()
+        .start_new_sync(&SyncType::Full, "")
+        .unwrap();
     archive.close().unwrap();
     let archive = Archive::open(FOLDER, asked).unwrap();
     assert_eq!(archive.entry(&done).unwrap().form, Form::Packed);
@@ -77,7 +84,10 @@ fn of_two_forms_the_packed_one_counts() {
     let seen = Archive::open_for_reading(FOLDER, options(Arc::new(fs.clone()), 2)).unwrap();
     assert_eq!(seen.entry(&id).unwrap().form, Form::Packed);
     let names = fs.list(Path::new(FOLDER)).unwrap();
-    assert!(names.contains(&format!("000001-{id}")), "a reader removes nothing");
+    assert!(
+        names.contains(&format!("000001-{id}")),
+        "a reader removes nothing"
+    );
     let archive = open(&fs, 3);
     assert_eq!(archive.entry(&id).unwrap().form, Form::Packed);
     assert_eq!(ids(archive.engine()), [id.clone()]);
@@ -113,7 +123,11 @@ fn files_are_added_whole_or_not_at_all() {
     });
     assert_eq!(kinds[..2], [ErrorKind::AlreadyExists, ErrorKind::NotFound]);
     assert_eq!(kinds[3], ErrorKind::NotFound);
-    let added = many.syncs.iter().chain(&one.syncs).map(|run| run.id.clone());
+    let added = many
+        .syncs
+        .iter()
+        .chain(&one.syncs)
+        .map(|run| run.id.clone());
     let all: Vec<_> = std::iter::once(first).chain(added).collect();
     assert_eq!(ids(archive.engine()), all);
     archive.close().unwrap();
@@ -138,7 +152,9 @@ fn a_v1_file_in_the_folder_is_read_only() {
     let old = ids(engine);
     assert_eq!(old.len(), 2);
     engine.set_current_sync(&old[0]).unwrap();
-    let refused = engine.put_grants(&[crate::support::grant("x")]).unwrap_err();
+    let refused = engine
+        .put_grants(&[crate::support::grant("x")])
+        .unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ReadOnly);
     let refused = engine.delete_sync_run(&old[1]).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::FailedPrecondition);
@@ -153,7 +169,10 @@ fn a_v1_file_in_the_folder_is_read_only() {
         ..CleanupOptions::default()
     };
     let report = archive.cleanup(&keep(3)).unwrap();
-    assert_eq!((report.deleted.len(), &report.stuck), (0, &old[..1].to_vec()));
+    assert_eq!(
+        (report.deleted.len(), &report.stuck),
+        (0, &old[..1].to_vec())
+    );
     assert_eq!(fs.read(path("000007-old.c1z")).unwrap(), bytes);
     let report = archive.cleanup(&keep(2)).unwrap();
     assert_eq!((report.deleted.len(), report.stuck.len()), (2, 0));
@@ -176,7 +195,8 @@ fn odd_folders_are_errors_or_warnings() {
     fs.install(path("000009-copy.c1z"), packed.clone()).unwrap();
     let twice = Archive::open(FOLDER, options(Arc::new(fs.clone()), 3)).unwrap_err();
     assert_eq!(twice.kind(), ErrorKind::FailedPrecondition);
-    fs.install(path("000009-copy.c1z"), &packed[..packed.len() / 2]).unwrap();
+    fs.install(path("000009-copy.c1z"), &packed[..packed.len() / 2])
+        .unwrap();
     let torn = Archive::open(FOLDER, options(Arc::new(fs.clone()), 4)).unwrap_err();
     assert!(torn.to_string().contains("000009-copy.c1z"), "{torn}");
     let absent = Archive::open("absent", options(Arc::new(fs.clone()), 5)).unwrap_err();
@@ -205,7 +225,10 @@ fn the_catalog_saves_reads_and_changes_nothing() {
     let (read, opens_without) = list(&fs);
     assert_eq!(read, all);
     println!("files opened: {opens} with the catalog, {opens_without} without");
-    assert!(opens <= 5 && opens_without > 2 * opens, "{opens} {opens_without}");
+    assert!(
+        opens <= 5 && opens_without > 2 * opens,
+        "{opens} {opens_without}"
+    );
     // What was learnt of an entry that has changed is not used.
     let archive = open(&fs, 3);
     archive.close().unwrap();

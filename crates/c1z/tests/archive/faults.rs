@@ -69,18 +69,17 @@ impl Life {
         }
     }
 
-    fn start(
-        &mut self,
-        engine: &dyn StorageEngine,
-        of: &SyncType,
-        name: &str,
-    ) -> Option<SyncId> {
+    fn start(&mut self, engine: &dyn StorageEngine, of: &SyncType, name: &str) -> Option<SyncId> {
         if !self.end_again(engine) {
             return None;
         }
         let before = engine.current_sync();
         let Ok(id) = engine.start_new_sync(of, "") else {
-            assert_eq!(engine.current_sync(), before, "a failed start binds nothing");
+            assert_eq!(
+                engine.current_sync(),
+                before,
+                "a failed start binds nothing"
+            );
             return None;
         };
         let known = Known {
@@ -165,7 +164,10 @@ fn live(fs: &FaultFs) -> Life {
             life.delete(&id, || done);
         }
     }
-    if life.start(engine, &SyncType::ResourcesOnly, "last").is_some() {
+    if life
+        .start(engine, &SyncType::ResourcesOnly, "last")
+        .is_some()
+    {
         let _ = fill(engine, "last", GRANTS);
         let _ = engine.checkpoint_sync("halfway");
     }
@@ -184,7 +186,11 @@ fn check(disk: &MemFs, life: &Life) {
     let engine = archive.engine();
     let found = runs(engine);
     if let Ok(seen) = seen {
-        assert_eq!(ids(seen.engine()), ids(engine), "a reader before the writer");
+        assert_eq!(
+            ids(seen.engine()),
+            ids(engine),
+            "a reader before the writer"
+        );
     }
     for (id, known) in &life.syncs {
         let run = found.iter().find(|run| run.id == *id);
@@ -250,7 +256,10 @@ fn sweep(plan: &str, step: u64) -> u64 {
         }
         for (what, image) in [
             ("a power failure", disk.crash_clone()),
-            ("a power failure, partly written", disk.crash_clone_partial(k)),
+            (
+                "a power failure, partly written",
+                disk.crash_clone_partial(k),
+            ),
             // Last: it changes what the others are made of.
             ("the end of the process", disk.clone()),
         ] {
@@ -270,9 +279,16 @@ fn step() -> u64 {
 fn a_life_without_faults_ends_as_it_should() {
     let disk = MemFs::new();
     other_file(&disk);
-    let fs = FaultFs::new(Arc::new(disk.clone()), FaultPlan::parse("fail any 1000000").unwrap());
+    let fs = FaultFs::new(
+        Arc::new(disk.clone()),
+        FaultPlan::parse("fail any 1000000").unwrap(),
+    );
     let life = live(&fs);
-    println!("{} operations, {} syncs", fs.operations_total(), life.syncs.len());
+    println!(
+        "{} operations, {} syncs",
+        fs.operations_total(),
+        life.syncs.len()
+    );
     assert_eq!(life.expired.len(), 2);
     check(&disk, &life);
 }

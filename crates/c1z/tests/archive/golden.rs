@@ -51,7 +51,11 @@ fn replayed(case: &Case, dump: &Dump) -> (Archive, usize) {
     let archive = Archive::create(FOLDER, options.clone()).unwrap();
     let mut number = 0;
     let mut before = |step: &testkit::golden::ops::Step| {
-        let run = |number: usize| number.checked_sub(gone + 1).and_then(|index| kept.get(index));
+        let run = |number: usize| {
+            number
+                .checked_sub(gone + 1)
+                .and_then(|index| kept.get(index))
+        };
         clock.advance(Duration::from_nanos(1));
         match &step.op {
             Op::StartSync { .. } => {
@@ -127,7 +131,10 @@ fn compare(name: &str) -> (usize, usize, usize) {
     for run in &wanted {
         let scope = Scope::Sync(run.id.clone());
         let about = subjects(ours, &scope).with(subjects(go.reader(), &scope));
-        let (found, wanted) = (answers(ours, &scope, &about), answers(go.reader(), &scope, &about));
+        let (found, wanted) = (
+            answers(ours, &scope, &about),
+            answers(go.reader(), &scope, &about),
+        );
         questions += wanted.len();
         for (question, answer) in &wanted {
             assert_eq!(found[question], *answer, "{name} {}: {question}", run.id);

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use c1z::archive::{Archive, CleanupOptions};
 use c1z::engine::page::collect_pages;
 use c1z::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncType};
-use c1z::engine::{
-    EntitlementFilter, GrantFilter, PageRequest, Reader, ResourceFilter, Scope,
-};
+use c1z::engine::{EntitlementFilter, GrantFilter, PageRequest, Reader, ResourceFilter, Scope};
 use c1z::{ErrorKind, Result};
 use shingle::vfs::MemFs;
 
@@ -56,8 +54,14 @@ fn surfaces(engine: &dyn Reader) -> Vec<(&'static str, Result<Vec<String>>)> {
             collect_pages(|page| engine.list_grants(&scope, &grants, page))
                 .map(|rows| rows.into_iter().map(|row| holder(row.grant)).collect()),
         ),
-        ("grant stream", stream(engine.stream_grants(&scope, &grants))),
-        ("filtered stream", stream(engine.stream_grants(&scope, &of_principal))),
+        (
+            "grant stream",
+            stream(engine.stream_grants(&scope, &grants)),
+        ),
+        (
+            "filtered stream",
+            stream(engine.stream_grants(&scope, &of_principal)),
+        ),
         (
             "batch",
             collect_pages(|page| engine.list_grants_for_entitlements(&scope, &batch, page))
@@ -94,7 +98,10 @@ fn points(engine: &dyn Reader, name: &str) -> Vec<(&'static str, Result<()>)> {
         ("type", engine.get_resource_type(&scope, name).map(drop)),
         ("resource", engine.get_resource(&scope, &user).map(drop)),
         ("grant", engine.get_grant(&scope, &grant).map(drop)),
-        ("grant by key", engine.get_grant_by_key(&scope, &key).map(drop)),
+        (
+            "grant by key",
+            engine.get_grant_by_key(&scope, &key).map(drop),
+        ),
         (
             "resources by ids",
             engine
@@ -133,7 +140,10 @@ fn a_view_pins_every_surface() {
         for (surface, rows) in surfaces(engine) {
             let rows = rows.unwrap();
             let is_own = |row: &String| row == "g" || row.starts_with(name);
-            assert!(!rows.is_empty() && rows.iter().all(is_own), "{surface}: {rows:?}");
+            assert!(
+                !rows.is_empty() && rows.iter().all(is_own),
+                "{surface}: {rows:?}"
+            );
             asked += 1;
         }
         for other in names {
@@ -180,7 +190,10 @@ fn a_reader_sees_what_was_there_and_changes_nothing() {
     };
     let found = reads.list_grants(&scope, &of_user, &PageRequest::default());
     assert_eq!(found.unwrap().rows.len(), 1);
-    assert_eq!(reads.session_get(&open_sync, "", "k").unwrap(), Some(b"v".to_vec()));
+    assert_eq!(
+        reads.session_get(&open_sync, "", "k").unwrap(),
+        Some(b"v".to_vec())
+    );
     assert_eq!(names(&fs), before, "a reader writes nothing");
     let refused = reads.start_new_sync(&SyncType::Full, "").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ReadOnly);
@@ -193,7 +206,9 @@ fn a_reader_sees_what_was_there_and_changes_nothing() {
     let later = reader(&fs);
     assert_eq!(ids(later.engine()), [open_sync]);
     assert_eq!(holders(later.engine(), &scope).len(), 7);
-    let gone = reads.get_resource_type(&Scope::Sync(done), "done").unwrap_err();
+    let gone = reads
+        .get_resource_type(&Scope::Sync(done), "done")
+        .unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::NotFound);
 }
 
@@ -240,7 +255,10 @@ fn one_writes_many_read() {
         });
         stop.store(true, Ordering::Relaxed);
         written.unwrap();
-        readers.into_iter().map(|reader| reader.join().unwrap()).sum::<usize>()
+        readers
+            .into_iter()
+            .map(|reader| reader.join().unwrap())
+            .sum::<usize>()
     });
     println!("{reads} reads beside a writer");
     assert!(reads > 0);
@@ -281,7 +299,10 @@ fn no_write_is_accepted_and_lost_when_a_sync_ends() {
                 .collect();
             std::thread::sleep(std::time::Duration::from_millis(20));
             engine.end_sync().unwrap();
-            writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+            writers
+                .into_iter()
+                .map(|writer| writer.join().unwrap())
+                .sum()
         });
         let run = engine.get_sync(&id).unwrap();
         assert_eq!(run.stats.unwrap().grants, i64::try_from(accepted).unwrap());

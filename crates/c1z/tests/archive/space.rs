@@ -73,8 +73,13 @@ fn deleting_a_sync_in_its_database_costs_a_tombstone_a_kind() {
     drop(store);
     let (ranges, points) = tombstones(&fs, dir);
     let deleted = bytes(&fs, dir);
-    println!("{GRANTS} grants: {full} bytes sealed; deleted: {ranges} range tombstones, {points} point tombstones");
-    assert!((5..=20).contains(&ranges) && points <= 3, "{ranges} {points}");
+    println!(
+        "{GRANTS} grants: {full} bytes sealed; deleted: {ranges} range tombstones, {points} point tombstones"
+    );
+    assert!(
+        (5..=20).contains(&ranges) && points <= 3,
+        "{ranges} {points}"
+    );
     // The next sync's seal drops what was deleted, tombstones included.
     let store = PebbleStore::open_in(Arc::new(fs.clone()), dir, options()).unwrap();
     finished(store.engine(), &SyncType::Full, "b").unwrap();

@@ -26,7 +26,9 @@ pub(crate) const START: Timestamp = Timestamp {
 
 /// Options on a file system, with ids and temporary names that depend on `seed` alone.
 pub(crate) fn options(fs: Arc<dyn Fs>, seed: u64) -> ArchiveOptions {
-    let clock = Arc::new(ManualClock::at(START.plus_seconds(i64::try_from(seed).unwrap())));
+    let clock = Arc::new(ManualClock::at(
+        START.plus_seconds(i64::try_from(seed).unwrap()),
+    ));
     ArchiveOptions {
         reading: OpenOptions {
             fs,
@@ -118,7 +120,9 @@ pub(crate) fn ids(reader: &(impl Reader + ?Sized)) -> Vec<SyncId> {
 
 /// Principals of all grants of a sync, sorted.
 pub(crate) fn holders(reader: &(impl Reader + ?Sized), scope: &Scope) -> Vec<String> {
-    let rows = reader.stream_grants(scope, &GrantFilter::default()).unwrap();
+    let rows = reader
+        .stream_grants(scope, &GrantFilter::default())
+        .unwrap();
     let mut holders: Vec<String> = rows
         .map(|row| row.unwrap().grant.principal.id.resource.clone())
         .collect();

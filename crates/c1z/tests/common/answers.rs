@@ -344,4 +344,3 @@ fn single_rows(reader: &dyn Reader, scope: &Scope, about: &Subjects, answers: &m
     (stats.written_at, stats.ingest_quality) = (None, None);
     add("stats".into(), vec![format!("{stats:?}")]);
 }
-

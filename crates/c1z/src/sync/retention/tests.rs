@@ -118,7 +118,10 @@ fn random_histories_are_judged_as_the_specification_says() {
         let mut wanted = reference(&runs, current.as_ref(), keep);
         wanted.sort();
         ids.sort();
-        assert_eq!(ids, wanted, "C1Z_SEED={seed} C1Z_SEEDS=1\n{runs:#?} {current:?} {keep}");
+        assert_eq!(
+            ids, wanted,
+            "C1Z_SEED={seed} C1Z_SEEDS=1\n{runs:#?} {current:?} {keep}"
+        );
         for gone in &found {
             whys[gone.why as usize] += 1;
             let run = runs.iter().find(|run| run.id == gone.id).unwrap();
@@ -128,14 +131,21 @@ fn random_histories_are_judged_as_the_specification_says() {
         kept += runs.len() - found.len();
     }
     println!("{count} histories from seed {first}: {deleted} deleted {whys:?}, {kept} kept");
-    assert!(count < 1_000 || whys.iter().all(|why| *why > count / 20), "{whys:?}");
+    assert!(
+        count < 1_000 || whys.iter().all(|why| *why > count / 20),
+        "{whys:?}"
+    );
 }
 
 #[test]
 fn variables_are_read_as_the_reference_reads_them() {
     let truths = ["1", "t", "T", "true", "TRUE", "True"];
     assert!(truths.into_iter().all(is_true));
-    assert!(!["", "0", "yes", "tRUE", " 1", "on"].into_iter().any(is_true));
+    assert!(
+        !["", "0", "yes", "tRUE", " 1", "on"]
+            .into_iter()
+            .any(is_true)
+    );
     assert_eq!(keep_of("3"), Some(3));
     for text in ["", "0", "-1", "x", "2.0", " 2"] {
         assert_eq!(keep_of(text), None, "{text}");
