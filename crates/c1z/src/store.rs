@@ -217,7 +217,7 @@ impl Store {
             reading: options.clone(),
             ..ArchiveOptions::default()
         };
-        let folder = Arc::new(Folder::open_for_reading(path, archive_options)?);
+        let folder = Arc::new(Folder::open_for_reading(path, &archive_options)?);
         let source: Box<dyn Source> = Box::new(Arc::clone(&folder));
         Ok(Self {
             path: path.to_owned(),

@@ -64,7 +64,7 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Folder {
     /// Opens a folder for reading.
-    pub(crate) fn open_for_reading(path: &Path, options: ArchiveOptions) -> Result<Self> {
+    pub(crate) fn open_for_reading(path: &Path, options: &ArchiveOptions) -> Result<Self> {
         let mut tries = 0;
         loop {
             match Self::open_listed(path, options.clone(), None) {
@@ -143,23 +143,22 @@ impl Folder {
 
     /// Learns the runs of all entries, from the catalog where it is right.
     fn load(&mut self, listing: &Listing) -> Result<State> {
-        let catalog = match self.options.catalog {
-            true => Catalog::read(self.fs(), &self.path),
-            false => Catalog::default(),
+        let catalog = if self.options.catalog {
+            Catalog::read(self.fs(), &self.path)
+        } else {
+            Catalog::default()
         };
         let mut entries = Vec::with_capacity(listing.entries.len());
         for entry in &listing.entries {
             let known = catalog.get(self.fs(), &self.path, entry)?;
-            let runs = match known {
-                Some(runs) => runs,
-                None => {
-                    self.catalog_is_stale.store(true, Ordering::Relaxed);
-                    let read = self
-                        .open_entry(entry)
-                        .and_then(|open| open.source().sync_runs());
-                    let hint = "repair the entry, or move it out of the folder";
-                    read.map_err(|e| e.in_file(entry.path(&self.path)).with_hint(hint))?
-                }
+            let runs = if let Some(runs) = known {
+                runs
+            } else {
+                self.catalog_is_stale.store(true, Ordering::Relaxed);
+                let read = self.open_entry(entry);
+                let read = read.and_then(|open| open.source().sync_runs());
+                let hint = "repair the entry, or move it out of the folder";
+                read.map_err(|e| e.in_file(entry.path(&self.path)).with_hint(hint))?
             };
             if runs.is_empty() {
                 let warning = format!("`{}` holds no sync", entry.now);
