@@ -90,7 +90,7 @@ fn of_two_forms_the_packed_one_counts() {
     );
     let archive = open(&fs, 3);
     assert_eq!(archive.entry(&id).unwrap().form, Form::Packed);
-    assert_eq!(ids(archive.engine()), [id.clone()]);
+    assert_eq!(ids(archive.engine()), std::slice::from_ref(&id));
     let names = fs.list(Path::new(FOLDER)).unwrap();
     assert!(!names.contains(&format!("000001-{id}")), "{names:?}");
 }
@@ -259,10 +259,12 @@ fn a_bounded_number_of_entries_is_open() {
     // The pages of one sync outlive its closing.
     let all = ids(engine);
     let first = Scope::Sync(all[0].clone());
-    let mut rows = engine.stream_grants(&first, &Default::default()).unwrap();
+    let mut rows = engine
+        .stream_grants(&first, &c1z::engine::GrantFilter::default())
+        .unwrap();
     rows.next().unwrap().unwrap();
     for id in &all[1..] {
         holders(engine, &Scope::Sync(id.clone()));
     }
-    assert_eq!(rows.map(|row| row.unwrap()).count(), 2);
+    assert_eq!(rows.map(Result::unwrap).count(), 2);
 }

@@ -22,6 +22,10 @@ use crate::support::{FOLDER, fill, finished, holders, ids, open, options, runs};
 const GRANTS: usize = 3;
 
 /// What is known of a sync.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing that was acknowledged, in any combination"
+)]
 #[derive(Clone, Debug, Default)]
 struct Known {
     name: String,

@@ -1,14 +1,14 @@
 //! Readers beside a writer, and a view on every surface.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use c1z::archive::{Archive, CleanupOptions};
 use c1z::engine::page::collect_pages;
 use c1z::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncType};
 use c1z::engine::{EntitlementFilter, GrantFilter, PageRequest, Reader, ResourceFilter, Scope};
 use c1z::{ErrorKind, Result};
-use shingle::vfs::MemFs;
+use shingle::vfs::{Fs, MemFs};
 
 use crate::support::{FOLDER, fill, finished, holders, ids, open, options, runs};
 
@@ -173,7 +173,6 @@ fn a_reader_sees_what_was_there_and_changes_nothing() {
     engine.session_set(&open_sync, "", "k", b"v").unwrap();
     let names = |fs: &MemFs| {
         let entry = format!("{FOLDER}/000002-{open_sync}");
-        use shingle::vfs::Fs;
         let list = |path: &str| fs.list(std::path::Path::new(path)).unwrap();
         (list(FOLDER), list(&entry))
     };
@@ -272,6 +271,7 @@ fn no_write_is_accepted_and_lost_when_a_sync_ends() {
         let archive = open(&fs, round);
         let engine = archive.engine();
         let id = engine.start_new_sync(&SyncType::Full, "").unwrap();
+        let started = &AtomicUsize::new(0);
         let accepted: usize = std::thread::scope(|scope| {
             let writers: Vec<_> = (0..3)
                 .map(|writer| {
@@ -280,7 +280,10 @@ fn no_write_is_accepted_and_lost_when_a_sync_ends() {
                         for number in 0..10_000 {
                             let user = format!("w{writer}-{number}");
                             match engine.put_grants(&[crate::support::grant(&user)]) {
-                                Ok(()) => accepted += 1,
+                                Ok(()) => {
+                                    accepted += 1;
+                                    started.fetch_add(1, Ordering::Relaxed);
+                                }
                                 Err(error) => {
                                     assert!(
                                         matches!(
@@ -297,7 +300,9 @@ fn no_write_is_accepted_and_lost_when_a_sync_ends() {
                     })
                 })
                 .collect();
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            while started.load(Ordering::Relaxed) < 30 {
+                std::thread::yield_now();
+            }
             engine.end_sync().unwrap();
             writers
                 .into_iter()

@@ -13,8 +13,11 @@ use crate::failure::Failure;
 use crate::file;
 use crate::output::{data, stdout};
 
+/// One count of a sync.
+type CountOf = fn(&SyncStats) -> i64;
+
 /// What is counted.
-const COUNTS: [(&str, fn(&SyncStats) -> i64); 5] = [
+const COUNTS: [(&str, CountOf); 5] = [
     ("resourceTypes", |stats| stats.resource_types),
     ("resources", |stats| stats.resources),
     ("entitlements", |stats| stats.entitlements),
