@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use c1z::engine::types::Timestamp;
 use clap::{Args as ClapArgs, Parser, ValueEnum};
 
 pub(crate) use self::commands::{
@@ -12,10 +13,13 @@ pub(crate) use self::commands::{
     RepairArgs, ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand, TeeCheckArgs,
     VerifyArgs,
 };
+pub(crate) use self::folder::{ArchiveCommand, CleanupArgs, LogArgs, ShowArgs};
 use crate::output::colour::When;
 use crate::telemetry::parse_duration;
 
 mod commands;
+mod folder;
+mod instant;
 mod size;
 
 /// Reads Baton .c1z sync files: who has access to what.
@@ -38,7 +42,7 @@ pub(crate) struct Args {
 /// Flags that every command takes.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Global {
-    /// File to read
+    /// File, or folder of syncs, to read
     #[arg(
         short,
         long,
@@ -65,6 +69,10 @@ pub(crate) struct Global {
     /// Sync to read [default: the latest finished one]
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) sync_id: Option<String>,
+
+    /// Sync to read: the newest that ended at or before this time, a date (its end) or RFC 3339
+    #[arg(long, global = true, value_name = "DATE", conflicts_with = "sync_id", value_parser = instant::parse)]
+    pub(crate) at: Option<Timestamp>,
 
     /// Colours; auto: on a terminal, unless `NO_COLOR` is set
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use c1z::engine::types::{SyncId, SyncRun};
+use c1z::engine::page::collect_pages;
+use c1z::engine::types::{SyncId, SyncRun, Timestamp};
 use c1z::engine::{Fallback, Scope};
 use c1z::envelope::{self, PayloadOptions, VAR_DECODED_MAX, VAR_WINDOW_MAX, Variables};
 use c1z::{MemoryBudget, OpenOptions, Store};
@@ -76,10 +77,26 @@ impl From<SyncRun> for Selected {
 /// The sync that the command is about: the named one, else the latest finished of any type, else
 /// the newest unfinished. None, with a warning, if the file holds no sync at all.
 pub(crate) fn select(global: &Global, store: &Store) -> Result<Option<Selected>, Failure> {
-    match &global.sync_id {
-        Some(id) => Ok(Some(store.reader().get_sync(&SyncId::new(id)?)?.into())),
-        None => select_latest(store),
+    match (&global.sync_id, global.at) {
+        (Some(id), _) => Ok(Some(store.reader().get_sync(&SyncId::new(id)?)?.into())),
+        (None, Some(at)) => select_at(store, at).map(Some),
+        (None, None) => select_latest(store),
     }
+}
+
+/// The sync that ended last of those that had ended at a time.
+fn select_at(store: &Store, at: Timestamp) -> Result<Selected, Failure> {
+    let runs = collect_pages(|page| store.reader().list_sync_runs(page))?;
+    let ended = runs
+        .into_iter()
+        .filter(|run| run.ended_at.is_some_and(|end| end <= at));
+    let newest = ended.max_by(|a, b| (a.ended_at, &a.id).cmp(&(b.ended_at, &b.id)));
+    let newest = newest.ok_or_else(|| {
+        let message = format!("no sync had ended at that time: at=`{at}`");
+        c1z::Error::new(c1z::ErrorKind::NotFound, message)
+            .with_hint("`c1z log` lists the syncs and their times")
+    })?;
+    Ok(newest.into())
 }
 
 /// The sync of a file of which none is named.

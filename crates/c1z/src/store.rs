@@ -321,7 +321,7 @@ impl Store {
             reading: options.clone(),
             ..ArchiveOptions::default()
         };
-        let folder = Arc::new(Folder::open_for_reading(path, archive_options)?);
+        let folder = Arc::new(Folder::open_for_reading(path, &archive_options)?);
         let source: Box<dyn Source> = Box::new(Arc::clone(&folder));
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         let contract = Arc::new(contract);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, Subcommand};
 use clap_complete::Shell;
 
+use super::folder::{ArchiveCommand, CleanupArgs, LogArgs, ShowArgs};
 use crate::commands::{
     ConvertArgs, DiffArgs, ExportC1zArgs, MergeArgs, OptimizeArgs, RollbackExpansionArgs,
     SnapshotArgs, ToPebbleArgs, WhoArgs, WhyArgs,
@@ -67,6 +68,17 @@ pub(crate) enum Command {
     DumpDb(ExportArgs),
     /// The file's structure: envelope, manifest, tables, keys
     Inspect(InspectArgs),
+    /// The history of a folder of syncs, a line each
+    Log(LogArgs),
+    /// One sync of a folder: what it holds, and how it differs in numbers from the one before
+    Show(ShowArgs),
+    /// Delete the syncs of a folder that retention does not keep
+    Cleanup(CleanupArgs),
+    /// Change a folder of syncs: add files, delete syncs, pack
+    Archive {
+        #[command(subcommand)]
+        what: ArchiveCommand,
+    },
     /// Check files: every checksum, index, digest and count
     Verify(VerifyArgs),
     /// Whether two files, of whatever formats, say the same of their syncs

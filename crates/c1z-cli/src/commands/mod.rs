@@ -8,6 +8,7 @@ mod diff;
 mod dump_db;
 mod entitlements;
 mod export;
+mod folder;
 mod grants;
 mod inspect;
 mod merge;
@@ -69,6 +70,10 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::RecalculateStats => recalculate_stats::run(global),
         Command::DumpDb(args) => dump_db::run(global, args),
         Command::Inspect(args) => inspect::run(global, &args.what),
+        Command::Log(args) => folder::log(global, args),
+        Command::Show(args) => folder::show(global, args),
+        Command::Cleanup(args) => folder::cleanup(global, args),
+        Command::Archive { what } => folder::archive(global, what),
         Command::Verify(args) => return verify::run(global, args),
         Command::TeeCheck(args) => return tee_check::run(global, args),
         Command::Repair(args) => repair::run(global, args),

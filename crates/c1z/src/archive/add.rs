@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Archive;
 use super::folder::Folder;
-use super::intent::{Intent, Step, remove_leftover};
+use super::intent::{Intent, Step, remove_leftover, sync_folder};
 use super::listing::Entry;
 use super::name::Form;
 use super::pack::copy_file;
@@ -33,7 +33,8 @@ impl Archive {
     ///
     /// # Errors
     /// `AlreadyExists` if the folder holds one of the syncs; `NotFound` for a file without syncs; `FailedPrecondition` if
-    /// records would be lost and `allow_loss` is not set; those of reading; `ReadOnly`; `Io`. Nothing is added then.
+    /// records would be lost and `allow_loss` is not set; those of reading; `ReadOnly`; `Io`. Nothing is added then, unless an error came after
+    /// the decision: the next opening for writing does what is left.
     ///
     /// # Complexity
     /// O(bytes) for v3; O(rows · log rows) for v1.
@@ -44,7 +45,12 @@ impl Archive {
         folder.finish_decided()?;
         let mut made = Vec::new();
         let added = folder.add(file, allow_loss, &mut made);
-        if added.is_err() {
+        // What a decision names is needed to carry it out.
+        let is_undecided = || {
+            let none = matches!(Intent::read(folder.fs(), &folder.path), Ok(None));
+            none && sync_folder(folder.fs(), &folder.path).is_ok()
+        };
+        if added.is_err() && is_undecided() {
             for entry in &made {
                 remove_leftover(folder.fs(), &folder.path.join(entry.stem.new_name()));
             }
@@ -92,13 +98,7 @@ impl Folder {
             losses.require(allow_loss)?;
             report.losses.push(losses);
         }
-        self.show(made)?;
-        let added = made
-            .iter()
-            .map(Arc::clone)
-            .zip(report.syncs.iter().cloned());
-        self.state().push(added);
-        self.touch();
+        self.show(made, &report)?;
         Ok(report)
     }
 
@@ -121,11 +121,17 @@ impl Folder {
     }
 
     /// Gives entries that were made their names, all or none.
-    fn show(&self, made: &[Arc<Entry>]) -> Result<()> {
+    fn show(&self, made: &[Arc<Entry>], report: &AddReport) -> Result<()> {
         let step = |entry: &Arc<Entry>| Step::Rename(entry.stem.new_name(), entry.now.clone());
         let intent = Intent(made.iter().map(step).collect());
-        super::intent::sync_folder(self.fs(), &self.path)?;
+        sync_folder(self.fs(), &self.path)?;
         intent.decide(self.fs(), &self.path)?;
+        let added = made
+            .iter()
+            .map(Arc::clone)
+            .zip(report.syncs.iter().cloned());
+        self.state().push(added);
+        self.touch();
         intent.carry_out(self.fs(), &self.path)
     }
 }

@@ -78,7 +78,7 @@ impl Archive {
         let keep = options.keep.filter(|keep| *keep > 0);
         let keep = keep.unwrap_or(retention::KEEP_DEFAULT);
         let expired = retention::expired(&folder.sync_runs()?, current.as_ref(), keep);
-        let (report, entries) = folder.sort_out(expired)?;
+        let (report, entries) = folder.sort_out(&expired)?;
         if options.dry_run {
             return Ok(report);
         }
@@ -91,12 +91,12 @@ impl Archive {
 
 impl Folder {
     /// What can go: entries of which all syncs go.
-    fn sort_out(&self, expired: Vec<Expired>) -> Result<(CleanupReport, Vec<Entry>)> {
+    fn sort_out(&self, expired: &[Expired]) -> Result<(CleanupReport, Vec<Entry>)> {
         let mut report = CleanupReport::default();
         let mut entries: Vec<Entry> = Vec::new();
         let goes = |id: &SyncId| expired.iter().any(|gone| gone.id == *id);
         let state = self.state();
-        for gone in &expired {
+        for gone in expired {
             let Some(entry) = state.home(&gone.id) else {
                 continue;
             };

@@ -28,6 +28,8 @@ use crate::{Error, ErrorKind, MemoryBudget, OpenOptions, Result};
 
 /// Least memory of one open entry.
 const ENTRY_BYTES_MIN: u64 = 8 << 20;
+/// How often a folder that changes is listed again.
+const OPEN_TRIES: usize = 16;
 /// What begins a file that says that a directory is written.
 const LIVE: &str = "SHINGLE-LIVE";
 /// What begins the marker that only whole databases have.
@@ -62,8 +64,18 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Folder {
     /// Opens a folder for reading.
-    pub(crate) fn open_for_reading(path: &Path, options: ArchiveOptions) -> Result<Self> {
-        Self::open_listed(path, options, None)
+    pub(crate) fn open_for_reading(path: &Path, options: &ArchiveOptions) -> Result<Self> {
+        let mut tries = 0;
+        loop {
+            match Self::open_listed(path, options.clone(), None) {
+                // The writer packed or deleted what was being read; what is there now is listed again.
+                Err(error) if error.kind() == ErrorKind::NotFound && tries < OPEN_TRIES => {
+                    options.reading.fs.metadata(path).map_err(|_| error)?;
+                    tries += 1;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Whether the folder holds anything that belongs to a folder of syncs.
@@ -131,23 +143,22 @@ impl Folder {
 
     /// Learns the runs of all entries, from the catalog where it is right.
     fn load(&mut self, listing: &Listing) -> Result<State> {
-        let catalog = match self.options.catalog {
-            true => Catalog::read(self.fs(), &self.path),
-            false => Catalog::default(),
+        let catalog = if self.options.catalog {
+            Catalog::read(self.fs(), &self.path)
+        } else {
+            Catalog::default()
         };
         let mut entries = Vec::with_capacity(listing.entries.len());
         for entry in &listing.entries {
             let known = catalog.get(self.fs(), &self.path, entry)?;
-            let runs = match known {
-                Some(runs) => runs,
-                None => {
-                    self.catalog_is_stale.store(true, Ordering::Relaxed);
-                    let read = self
-                        .open_entry(entry)
-                        .and_then(|open| open.source().sync_runs());
-                    let hint = "repair the entry, or move it out of the folder";
-                    read.map_err(|e| e.in_file(entry.path(&self.path)).with_hint(hint))?
-                }
+            let runs = if let Some(runs) = known {
+                runs
+            } else {
+                self.catalog_is_stale.store(true, Ordering::Relaxed);
+                let read = self.open_entry(entry);
+                let read = read.and_then(|open| open.source().sync_runs());
+                let hint = "repair the entry, or move it out of the folder";
+                read.map_err(|e| e.in_file(entry.path(&self.path)).with_hint(hint))?
             };
             if runs.is_empty() {
                 let warning = format!("`{}` holds no sync", entry.now);
@@ -216,10 +227,25 @@ impl Folder {
         if let Some(found) = open.get(&entry.stem) {
             return Ok(found);
         }
-        let found = self.open_entry(entry);
+        let found = match self.open_entry(entry) {
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.is_writable() => {
+                self.open_moved(entry, error)
+            }
+            found => found,
+        };
         let found = found.map_err(|error| error.in_file(entry.path(&self.path)))?;
         open.keep(entry.stem.clone(), found.clone());
         Ok(found)
+    }
+
+    /// An entry that the writer packed or unpacked since the folder was listed.
+    fn open_moved(&self, entry: &Entry, error: Error) -> Result<Opened> {
+        let listing = Listing::read(self.fs(), &self.path)?;
+        let mut entries = listing.entries.iter();
+        match entries.find(|found| found.stem == entry.stem && found.now != entry.now) {
+            Some(moved) => self.open_entry(moved),
+            None => Err(error),
+        }
     }
 
     fn is_home_of(&self, entry: &Entry, store: &PebbleStore) -> bool {
@@ -228,9 +254,14 @@ impl Folder {
 
     fn open_entry(&self, entry: &Entry) -> Result<Opened> {
         let path = entry.path(&self.path);
-        if entry.form == Form::Packed || !is_live(self.fs(), &path)? {
-            let store = crate::open_with(&path, &self.entry_options())?;
-            return Ok(Opened::Sealed(Arc::new(store)));
+        let is_live =
+            || Ok::<_, Error>(entry.form == Form::Directory && is_live(self.fs(), &path)?);
+        if !is_live()? {
+            match crate::open_with(&path, &self.entry_options()) {
+                // Somebody began to write it meanwhile.
+                Err(_) if !self.is_writable() && is_live()? => {}
+                opened => return Ok(Opened::Sealed(Arc::new(opened?))),
+            }
         }
         if self.is_writable() {
             match self.open_live(&path) {
@@ -251,21 +282,14 @@ impl Folder {
 
     /// A directory that somebody may be writing.
     fn open_seen(&self, path: &Path) -> Result<PebbleStore> {
-        let mut tries = 0;
-        loop {
-            let bytes_max = self.entry_bytes();
-            let fs = OverlayFs::new(Arc::clone(&self.options.reading.fs), bytes_max);
-            let options = PebbleOptions {
-                memory_bytes_max: bytes_max,
-                ..self.writing_options()
-            };
-            let opened = PebbleStore::open_in(Arc::new(fs), path, options);
-            match opened.and_then(|store| store.reopen(true)) {
-                // The writer removed what was being read; what it put in its place is there now.
-                Err(error) if error.kind() == ErrorKind::NotFound && tries < 16 => tries += 1,
-                opened => return opened,
-            }
-        }
+        let bytes_max = self.entry_bytes();
+        let fs = OverlayFs::of_dir(self.fs(), path, bytes_max);
+        let fs = fs.map_err(|e| Error::io("look at a sync that is being written", path, e))?;
+        let options = PebbleOptions {
+            memory_bytes_max: bytes_max,
+            ..self.writing_options()
+        };
+        PebbleStore::open_in(Arc::new(fs), path, options)?.reopen(true)
     }
 
     fn entry_bytes(&self) -> u64 {

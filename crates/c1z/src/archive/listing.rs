@@ -55,14 +55,14 @@ impl Listing {
             let names = fs.list(folder);
             let names = names.map_err(|e| Error::io("list the folder", folder, e))?;
             if Intent::read(fs, folder)? == intent {
-                return Ok(Self::of(names, intent.unwrap_or_default()));
+                return Ok(Self::of(names, &intent.unwrap_or_default()));
             }
         }
         let message = "the folder changes while it is listed";
         Err(Error::new(ErrorKind::Busy, message).in_file(folder))
     }
 
-    fn of(names: Vec<String>, intent: Intent) -> Self {
+    fn of(names: Vec<String>, intent: &Intent) -> Self {
         let mut listing = Self::default();
         let mut found = Vec::new();
         for (name, now) in intent.seen(names) {

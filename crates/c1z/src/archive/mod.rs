@@ -122,8 +122,12 @@ impl Archive {
     ///
     /// # Errors
     /// As [`Archive::open`], but `Busy` only if the folder keeps changing.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "all ways to open take options alike"
+    )]
     pub fn open_for_reading(path: impl AsRef<Path>, options: ArchiveOptions) -> Result<Self> {
-        let folder = Folder::open_for_reading(path.as_ref(), options)?;
+        let folder = Folder::open_for_reading(path.as_ref(), &options)?;
         Ok(Self::over(folder))
     }
 

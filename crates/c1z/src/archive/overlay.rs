@@ -1,9 +1,11 @@
-//! A file system over another one that is not changed: what is written stays in memory, within a limit.
+//! The files of a directory as they are at one moment, under a file system that keeps what is written in memory, within a
+//! limit.
 //!
 //! A reader of a sync that is being written opens its database here. Opening puts in order what a crash, or a writer at
-//! work, left: it replays logs and writes tables, and none of that may touch files that are somebody else's.
+//! work, left: it replays logs and writes tables, and none of that may touch files that are somebody else's. Files are
+//! opened when the moment is taken, so the reader goes on when the writer removes them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,68 +13,112 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shingle::vfs::{FileLock, Fs, MemFs, Metadata, ReadFile, WriteFile};
 
+/// How often a directory that changes is looked at again.
+const TRIES: usize = 64;
+/// What logs end with. They only grow, and a database is what the beginning of its last log says.
+const LOG: &str = ".log";
+
+/// Open files by name.
+type Files = BTreeMap<String, Arc<dyn ReadFile>>;
+
 /// The file system.
 #[derive(Debug)]
 pub(super) struct OverlayFs {
-    lower: Arc<dyn Fs>,
+    dir: PathBuf,
+    /// What is seen of the directory; a file that is removed or replaced is not.
+    lower: Mutex<Files>,
     upper: MemFs,
-    /// What was removed of the lower one.
-    removed: Mutex<BTreeSet<PathBuf>>,
     left: Arc<AtomicU64>,
 }
 
 impl OverlayFs {
-    /// Shows `lower`; keeps at most `bytes_max` written bytes.
-    pub(super) fn new(lower: Arc<dyn Fs>, bytes_max: u64) -> Self {
-        Self {
-            lower,
-            upper: MemFs::new(),
-            removed: Mutex::default(),
+    /// The files of `dir` now; keeps at most `bytes_max` written bytes.
+    ///
+    /// # Errors
+    /// `WouldBlock` if the directory does not stop changing; `NotFound` if it is gone.
+    pub(super) fn of_dir(fs: &dyn Fs, dir: &Path, bytes_max: u64) -> io::Result<Self> {
+        let lower = freeze(fs, dir)?;
+        let upper = MemFs::new();
+        upper.create_dir_all(dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            lower: Mutex::new(lower),
+            upper,
             left: Arc::new(AtomicU64::new(bytes_max)),
+        })
+    }
+
+    fn lower(&self) -> MutexGuard<'_, Files> {
+        self.lower.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file of the directory at a path.
+    fn below(&self, path: &Path) -> Option<Arc<dyn ReadFile>> {
+        let name = path.strip_prefix(&self.dir).ok()?.to_str()?;
+        self.lower().get(name).map(Arc::clone)
+    }
+
+    /// Hides the file of the directory at a path.
+    fn hide(&self, path: &Path) {
+        let name = path.strip_prefix(&self.dir).ok().and_then(Path::to_str);
+        if let Some(name) = name {
+            self.lower().remove(name);
         }
     }
 
-    fn removed(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the lower file system is asked about a path.
-    fn shows_lower(&self, path: &Path) -> bool {
-        let removed = self.removed();
-        !path.ancestors().any(|path| removed.contains(path))
-    }
-
-    fn is_above(&self, path: &Path) -> bool {
-        self.upper.metadata(path).is_ok()
-    }
-
-    fn writer(&self, path: &Path, is_new: bool) -> io::Result<Box<dyn WriteFile>> {
-        if let Some(parent) = path.parent() {
-            self.upper.create_dir_all(parent)?;
-        }
-        let inner = if is_new {
-            self.upper.create_new(path)?
-        } else {
-            self.upper.create(path)?
-        };
+    fn limited(&self, inner: Box<dyn WriteFile>) -> Box<dyn WriteFile> {
         let left = Arc::clone(&self.left);
-        Ok(Box::new(Limited { inner, left }))
+        Box::new(Limited { inner, left })
     }
 
-    /// Copies a file of the lower file system, so that it can be renamed or linked.
+    /// Copies a file of the directory, so that it can be renamed or linked.
     fn lift(&self, path: &Path) -> io::Result<()> {
-        if self.is_above(path) {
+        let Some(file) = self.below(path) else {
             return Ok(());
-        }
-        let file = self.open(path)?;
-        let len = usize::try_from(file.len()).map_err(|_| io::ErrorKind::StorageFull)?;
+        };
         if file.len() > self.left.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        let len = usize::try_from(file.len()).map_err(|_| io::ErrorKind::StorageFull)?;
         let mut bytes = vec![0; len];
         file.read_exact_at(0, &mut bytes)?;
-        self.writer(path, false)?.write_all(&bytes)
+        self.create(path)?.write_all(&bytes)
     }
+}
+
+/// Opens all files of a directory at one moment.
+fn freeze(fs: &dyn Fs, dir: &Path) -> io::Result<Files> {
+    for _ in 0..TRIES {
+        let mut files = Files::new();
+        let mut is_whole = true;
+        for name in fs.list(dir)? {
+            match fs.open(&dir.join(&name)) {
+                Ok(file) => drop(files.insert(name, file)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => is_whole = false,
+                Err(e) => return Err(e),
+            }
+        }
+        // The same names and lengths afterwards: nothing came between but more of a log.
+        if is_whole && is_still(fs, dir, &files)? {
+            return Ok(files);
+        }
+    }
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
+fn is_still(fs: &dyn Fs, dir: &Path, files: &Files) -> io::Result<bool> {
+    if !fs.list(dir)?.iter().eq(files.keys()) {
+        return Ok(false);
+    }
+    for (name, file) in files.iter().filter(|(name, _)| !name.ends_with(LOG)) {
+        match fs.metadata(&dir.join(name)) {
+            Ok(found) if found.len == file.len() => {}
+            Ok(_) => return Ok(false),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(true)
 }
 
 /// Appends until the limit.
@@ -104,81 +150,69 @@ impl FileLock for NoLock {}
 
 impl Fs for OverlayFs {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
-        match self.upper.open(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound && self.shows_lower(path) => {
-                self.lower.open(path)
-            }
-            found => found,
+        match self.below(path) {
+            Some(file) => Ok(file),
+            None => self.upper.open(path),
         }
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
-        self.writer(path, false)
+        let file = self.upper.create(path)?;
+        self.hide(path);
+        Ok(self.limited(file))
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn WriteFile>> {
-        if self.metadata(path).is_ok() {
+        if self.below(path).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        self.writer(path, true)
+        Ok(self.limited(self.upper.create_new(path)?))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let mut names = BTreeSet::new();
-        let above = self.upper.list(dir);
-        let is_above = above.is_ok();
-        names.extend(above.unwrap_or_default());
-        match self.lower.list(dir) {
-            Ok(below) => {
-                let shown = below
-                    .into_iter()
-                    .filter(|name| self.shows_lower(&dir.join(name)));
-                names.extend(shown);
-            }
-            Err(_) if is_above => {}
-            Err(e) => return Err(e),
+        let mut names = self.upper.list(dir)?;
+        if dir == self.dir {
+            names.extend(self.lower().keys().cloned());
+            names.sort_unstable();
         }
-        Ok(names.into_iter().collect())
+        Ok(names)
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        match self.upper.metadata(path) {
-            Err(_) if self.shows_lower(path) => self.lower.metadata(path),
-            found => found,
+        match self.below(path) {
+            Some(file) => Ok(Metadata {
+                len: file.len(),
+                is_dir: false,
+            }),
+            None => self.upper.metadata(path),
         }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.lift(from)?;
         self.upper.rename(from, to)?;
-        self.removed().insert(from.to_owned());
+        self.hide(to);
         Ok(())
     }
 
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.lift(from)?;
-        if let Some(parent) = to.parent() {
-            self.upper.create_dir_all(parent)?;
+        if self.below(to).is_some() {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
+        self.lift(from)?;
         self.upper.hard_link(from, to)
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.metadata(path)?;
-        if self.is_above(path) {
-            self.upper.remove_file(path)?;
+        if self.below(path).is_some() {
+            self.hide(path);
+            return Ok(());
         }
-        self.removed().insert(path.to_owned());
-        Ok(())
+        self.upper.remove_file(path)
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.metadata(path)?;
-        if self.is_above(path) {
-            self.upper.remove_dir_all(path)?;
-        }
-        self.removed().insert(path.to_owned());
-        Ok(())
+        self.upper.remove_dir_all(path)
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -198,39 +232,55 @@ impl Fs for OverlayFs {
 mod tests {
     use super::*;
 
+    fn read(fs: &OverlayFs, name: &str) -> io::Result<Vec<u8>> {
+        let file = fs.open(&Path::new("d").join(name))?;
+        let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
+        file.read_exact_at(0, &mut bytes)?;
+        Ok(bytes)
+    }
+
     #[test]
     fn the_lower_one_is_seen_and_never_changed() {
         let lower = MemFs::new();
-        lower.install("d/a", "below").unwrap();
-        lower.install("d/b", "below").unwrap();
-        let fs = OverlayFs::new(Arc::new(lower.clone()), 100);
-        let path = |name: &str| Path::new("d").join(name);
-        fs.create_dir_all(Path::new("d")).unwrap();
-        fs.create(&path("a")).unwrap().write_all(b"above").unwrap();
-        fs.remove_file(&path("b")).unwrap();
-        fs.create_new(&path("c"))
+        for name in ["a", "b", "c"] {
+            lower.install(format!("d/{name}"), "below").unwrap();
+        }
+        let dir = Path::new("d");
+        let fs = OverlayFs::of_dir(&lower, dir, 100).unwrap();
+        fs.create(&dir.join("a"))
             .unwrap()
-            .write_all(b"new")
+            .write_all(b"above")
             .unwrap();
-        fs.rename(&path("c"), &path("e")).unwrap();
-        assert_eq!(fs.list(Path::new("d")).unwrap(), ["a", "e"]);
-        let read = |name: &str| {
-            let file = fs.open(&path(name)).unwrap();
-            let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
-            file.read_exact_at(0, &mut bytes).unwrap();
-            bytes
-        };
-        assert_eq!((read("a"), read("e")), (b"above".to_vec(), b"new".to_vec()));
+        fs.remove_file(&dir.join("b")).unwrap();
+        let new = fs.create_new(&dir.join("e"));
+        new.unwrap().write_all(b"new").unwrap();
+        fs.rename(&dir.join("e"), &dir.join("f")).unwrap();
+        fs.rename(&dir.join("c"), &dir.join("g")).unwrap();
+        assert_eq!(fs.list(dir).unwrap(), ["a", "f", "g"]);
+        let found = ["a", "f", "g"].map(|name| read(&fs, name).unwrap());
         assert_eq!(
-            fs.open(&path("b")).unwrap_err().kind(),
-            io::ErrorKind::NotFound
+            found,
+            ["above", "new", "below"].map(|text| text.as_bytes().to_vec())
         );
-        assert_eq!(lower.list(Path::new("d")).unwrap(), ["a", "b"]);
+        assert_eq!(read(&fs, "b").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(lower.list(dir).unwrap(), ["a", "b", "c"]);
         assert_eq!(lower.read("d/a").unwrap(), b"below");
-        let mut file = fs.create(&path("f")).unwrap();
-        assert_eq!(
-            file.write_all(&[0; 200]).unwrap_err().kind(),
-            io::ErrorKind::StorageFull
-        );
+        let mut file = fs.create(&dir.join("h")).unwrap();
+        let full = file.write_all(&[0; 200]).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn what_comes_and_goes_later_is_not_seen() {
+        let lower = MemFs::new();
+        lower.install("d/a", "below").unwrap();
+        let dir = Path::new("d");
+        let fs = OverlayFs::of_dir(&lower, dir, 100).unwrap();
+        lower.remove_file(&dir.join("a")).unwrap();
+        lower.install("d/b", "later").unwrap();
+        assert_eq!(fs.list(dir).unwrap(), ["a"]);
+        assert_eq!(read(&fs, "a").unwrap(), b"below");
+        let gone = OverlayFs::of_dir(&lower, Path::new("x"), 100).unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
     }
 }
