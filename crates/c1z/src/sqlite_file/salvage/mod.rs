@@ -32,7 +32,7 @@ use shingle::{Error, ErrorKind, Result};
 use super::catalog::{ObjectKind, schema_table};
 use super::check::{CheckOptions, FindingKind};
 use super::database::Database;
-use super::ddl::{TableDef, parse_table};
+use super::ddl::{DefaultValue, TableDef, parse_table};
 use super::header::{self, FileHeader};
 use super::node::read_u32;
 use super::page_set::PageSet;
@@ -166,10 +166,10 @@ impl Finder {
             let Some((_, statement)) = wanted.iter().find(is_wanted) else {
                 continue;
             };
-            let def = match &object.def {
-                Some(def) => def.clone(),
-                None => default_table(statement)?,
-            };
+            let usual = default_table(statement)?;
+            // A statement with a damaged name is no better than none.
+            let def = object.def.as_ref().filter(|def| has_needed(def, &usual));
+            let def = def.cloned().unwrap_or(usual);
             tables.push(self.table(def, PageNo(object.root), walked));
         }
         for (name, statement) in wanted {
@@ -302,6 +302,14 @@ fn check(file: &Arc<dyn ReadFile>) -> Result<(Vec<String>, bool)> {
         notes.push(format!("and {more} more findings in tables"));
     }
     Ok((notes, report.is_sound()))
+}
+
+/// Whether a table has the columns that rows of all generations fill.
+fn has_needed(def: &TableDef, usual: &TableDef) -> bool {
+    let mut needed = usual.columns.iter().filter(|column| {
+        column.not_null && matches!(column.default, DefaultValue::Value(Value::Null))
+    });
+    needed.all(|column| def.column(&column.name).is_some())
 }
 
 fn default_table(statement: &str) -> Result<TableDef> {
