@@ -80,7 +80,7 @@ fn rows_of_sync(path: &Path, sync: &SyncId) -> BTreeMap<String, Vec<String>> {
                 let value = row.get(i).unwrap();
                 match column.name.as_str() {
                     "id" => {}
-                    "sync_id" => of = value.as_text().unwrap().to_owned(),
+                    "sync_id" => value.as_text().unwrap().clone_into(&mut of),
                     "external_id" => id = format!("{name} {value:?}"),
                     other => cells.push(format!("{other}={value:?}")),
                 }
@@ -135,6 +135,21 @@ fn records(rows: Rows, assets: bool) -> Rows {
         .collect()
 }
 
+/// Adds the messages of one kind.
+fn add<R: Compared>(
+    side: Side<'_>,
+    kind: usize,
+    identity: Identity,
+    found: &mut BTreeMap<(usize, Vec<String>), Vec<u8>>,
+) {
+    for record in R::rows(side).unwrap() {
+        let record = record.unwrap().into_v3().unwrap();
+        let parts = record.identity(identity);
+        let parts = parts.into_iter().map(str::to_owned).collect();
+        found.insert((kind, parts), c1z_proto::encode_canonical(&record));
+    }
+}
+
 /// The messages of all records of a file but assets, whatever its format, by what identifies them.
 fn messages(
     fs: &Arc<dyn Fs>,
@@ -148,19 +163,6 @@ fn messages(
         sync: &run.id,
     };
     let mut found = BTreeMap::new();
-    fn add<R: Compared>(
-        side: Side<'_>,
-        kind: usize,
-        identity: Identity,
-        found: &mut BTreeMap<(usize, Vec<String>), Vec<u8>>,
-    ) {
-        for record in R::rows(side).unwrap() {
-            let record = record.unwrap().into_v3().unwrap();
-            let parts = record.identity(identity);
-            let parts = parts.into_iter().map(str::to_owned).collect();
-            found.insert((kind, parts), c1z_proto::encode_canonical(&record));
-        }
-    }
     add::<v2::ResourceType>(side, 0, identity, &mut found);
     add::<v2::Resource>(side, 1, identity, &mut found);
     add::<v2::Entitlement>(side, 2, identity, &mut found);

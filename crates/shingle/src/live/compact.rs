@@ -29,29 +29,7 @@ impl LiveDatabase {
     /// # Complexity
     /// Writers wait. O(rows within · log runs); memory is flushed first.
     pub fn compact_range(&self, bounds: &Bounds) -> Result<()> {
-        let _span = tracing::debug_span!("compact").entered();
-        let inner = self.inner();
-        let mut write = inner.write();
-        inner.settle()?;
-        inner.flush(&mut write)?;
-        let view = inner.view();
-        let range = closure(&view.state.version, bounds);
-        let fold = Fold {
-            state: &view.state,
-            settings: &inner.settings,
-            deriver: inner.deriver(),
-            deferred: &view.deferred,
-            derives: false,
-            range: &range,
-            replaced: Vec::new(),
-        };
-        let folded = fold.run()?;
-        drop(view);
-        let mut core = inner.core();
-        inner.install_folded(&mut core, &write, &range, folded, None)?;
-        inner.publish(&core);
-        count(&inner.metrics.compactions, 1);
-        Ok(())
+        self.inner().compact(bounds)
     }
 
     /// Adds tables that were written elsewhere in the same file system: their rows are newer than
@@ -85,6 +63,32 @@ impl LiveDatabase {
 }
 
 impl Inner {
+    /// See [`LiveDatabase::compact_range`].
+    pub(super) fn compact(&self, bounds: &Bounds) -> Result<()> {
+        let _span = tracing::debug_span!("compact").entered();
+        let mut write = self.write();
+        self.settle()?;
+        self.flush(&mut write)?;
+        let view = self.view();
+        let range = closure(&view.state.version, bounds);
+        let fold = Fold {
+            state: &view.state,
+            settings: &self.settings,
+            deriver: self.deriver(),
+            deferred: &view.deferred,
+            derives: false,
+            range: &range,
+            replaced: Vec::new(),
+        };
+        let folded = fold.run()?;
+        drop(view);
+        let mut core = self.core();
+        self.install_folded(&mut core, &write, &range, folded, None)?;
+        self.publish(&core);
+        count(&self.metrics.compactions, 1);
+        Ok(())
+    }
+
     /// Refuses a table that cannot join.
     pub(super) fn check_ingested(&self, table: &TableMeta, path: &Path) -> Result<()> {
         self.check_place(table, path)?;

@@ -14,6 +14,7 @@ use super::{Deriver, LiveOptions};
 use crate::batch::Batch;
 use crate::bulk::{Scratch, Settings, write_options};
 use crate::db::{self, TableCache};
+use crate::iter::Bounds;
 use crate::key::SeqNo;
 use crate::manifest::marker::{self, Mark, Markers};
 use crate::manifest::{self, FileName, FileNumber, FormatVersion, TableMeta};
@@ -60,7 +61,9 @@ pub(super) fn open(
     // Logs name tables that the MANIFEST did not.
     inner.remove_leftovers(&names, |name| matches!(name, FileName::Table(_)));
     if joined {
-        // What follows from the rows of those tables stands nowhere.
+        // A run made of the log spans the sequence numbers of those tables: levels must not tell
+        // otherwise. And what follows from their rows stands nowhere.
+        inner.compact(&Bounds::all())?;
         inner.rederive(Vec::new())?;
     } else {
         inner.clear_deferred(&mut inner.write())?;

@@ -1,8 +1,6 @@
 //! What added records refer to, and what that refers to, and so on: so that a result holds no dangling reference that
 //! the applied sync does not hold.
 
-use std::path::Path;
-
 use shingle::bulk::{Duplicates, SortOptions, Sorted, SortedScan, Sorter};
 use shingle::iter::Bounds;
 
@@ -21,7 +19,7 @@ impl Wanted {
 
     /// What the added records refer to. Each round follows references by one step; there are as many as the longest chain
     /// has.
-    pub(super) fn of(joined: &Joined, options: &DeltaOptions, _: &Path) -> Result<Self> {
+    pub(super) fn of(joined: &Joined, options: &DeltaOptions) -> Result<Self> {
         let mut wanted = Self::nothing();
         let mut known = 0;
         loop {
@@ -89,13 +87,11 @@ impl WantedScan {
             return Ok(false);
         };
         while self.key.as_deref().is_none_or(|at| at < key) {
-            match rows.next()? {
-                Some(row) => self.key = Some(row.key.to_vec()),
-                None => {
-                    self.rows = None;
-                    return Ok(false);
-                }
-            }
+            let Some(row) = rows.next()? else {
+                self.rows = None;
+                return Ok(false);
+            };
+            self.key = Some(row.key.to_vec());
         }
         Ok(self.key.as_deref() == Some(key))
     }

@@ -38,9 +38,8 @@ impl Form {
             return Err(error.with_hint("name the files in it"));
         }
         match options.to {
-            None if all_v1 => Ok(Form::V1),
+            None | Some(FileFormat::V1) if all_v1 => Ok(Form::V1),
             None | Some(FileFormat::V3) => Ok(Form::V3),
-            Some(FileFormat::V1) if all_v1 => Ok(Form::V1),
             Some(FileFormat::V1) => Err(Error::new(
                 ErrorKind::EngineMismatch,
                 "v1 is asked for, and an input is not a v1 file",

@@ -41,7 +41,7 @@ pub(super) struct Joined {
     pub(super) applied: SyncRun,
     pub(super) losses: LossReport,
     // Removed after the rows, whose files lie in it.
-    _workspace: Workspace,
+    workspace: Workspace,
 }
 
 /// A record as the two syncs hold it.
@@ -91,13 +91,13 @@ impl Joined {
             base,
             applied,
             losses,
-            _workspace: workspace,
+            workspace,
         })
     }
 
     /// Where more can be sorted.
     pub(super) fn scratch(&self, options: &DeltaOptions) -> Scratch {
-        Scratch::new(Arc::clone(&options.convert.fs), self._workspace.dir())
+        Scratch::new(Arc::clone(&options.convert.fs), self.workspace.dir())
     }
 
     /// The records of one kind, or of all.

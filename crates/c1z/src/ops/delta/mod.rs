@@ -123,9 +123,10 @@ pub fn additions(
     let joined = Joined::read(base, applied, output, options)?;
     let mut run = begin(options, SyncType::Partial, &joined)?;
     run.supports_diff = false;
-    let wanted = match options.with_referenced {
-        true => Wanted::of(&joined, options, output)?,
-        false => Wanted::nothing(),
+    let wanted = if options.with_referenced {
+        Wanted::of(&joined, options)?
+    } else {
+        Wanted::nothing()
     };
     write::write(&joined, Pick::Added, &wanted, &run, output, options)
 }

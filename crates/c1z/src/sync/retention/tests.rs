@@ -32,12 +32,10 @@ fn reference(runs: &[SyncRun], current: Option<&SyncId>, keep: usize) -> Vec<Str
             gone.push(run.id.to_string());
         }
         let at = if current.is_some() { o - 1 } else { o };
-        if at < f.len() {
-            if let Some(started) = f[at].started_at {
-                for run in &p {
-                    if run.ended_at.unwrap() < started {
-                        gone.push(run.id.to_string());
-                    }
+        if let Some(started) = f.get(at).and_then(|run| run.started_at) {
+            for run in &p {
+                if run.ended_at.unwrap() < started {
+                    gone.push(run.id.to_string());
                 }
             }
         }

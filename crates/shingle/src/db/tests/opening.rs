@@ -50,7 +50,7 @@ fn missing_and_foreign_files_are_refused_by_name() {
             "still written",
             Box::new(|fs: &MemFs| {
                 remove(fs, format_marker);
-                fs.install("SHINGLE-LIVE", *b"").unwrap();
+                fs.install("SHINGLE-LIVE", *b"shingle-live 1\n").unwrap();
             }),
         ),
         (
