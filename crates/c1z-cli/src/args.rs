@@ -8,7 +8,8 @@ use clap::{Args as ClapArgs, Parser, ValueEnum};
 pub(crate) use self::commands::{
     AccessArgs, AssetGetArgs, AssetsCommand, Command, CompareArgs, DiffArgs, EntitlementsArgs,
     Export, ExportArgs, GrantsArgs, Inspect, ListArgs, OutArgs, PrincipalsArgs, PrincipalsCommand,
-    RepairArgs, ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand, VerifyArgs,
+    RepairArgs, ResourcesArgs, SessionGetArgs, SessionListArgs, SessionsCommand, TeeCheckArgs,
+    VerifyArgs,
 };
 use crate::output::colour::When;
 
