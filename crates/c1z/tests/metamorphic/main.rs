@@ -7,7 +7,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `C1Z_SEQUENCES` | sequences of each lineup; default 60 |
+//! | `C1Z_SEQUENCES` | sequences of each lineup; default 25 |
 //! | `C1Z_SEED` | the first seed; default 0 |
 //! | `C1Z_SOAK_MINUTES` | run seed after seed for so long instead (`just soak`) |
 
@@ -37,7 +37,7 @@ use bench::Lineup;
 use run::{Failure, Totals, run};
 
 /// Sequences of each lineup that every test run takes.
-const SEQUENCES: u64 = 60;
+const SEQUENCES: u64 = 25;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())

@@ -454,7 +454,7 @@ fn m6_an_applied_diff_is_the_new_sync() {
 #[test]
 fn m10_a_failed_call_is_no_call() {
     let (mut failed, mut steps) = (0, 0);
-    for seed in 0..40 {
+    for seed in 0..12 {
         let mut chance = Chance::seeded(seed);
         let drawn = Records::new(seed, true);
         let mut bench = Bench::new(Lineup::Engines, seed);
@@ -472,7 +472,7 @@ fn m10_a_failed_call_is_no_call() {
         }
     }
     println!("{failed} of {steps} calls failed");
-    assert!(failed > 100);
+    assert!(failed > 30);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::records::Records;
 const STEPS_MAX: usize = 40;
 
 /// The most runs that shrinking takes.
-const SHRINK_RUNS_MAX: usize = 300;
+const SHRINK_RUNS_MAX: usize = 100;
 
 /// What a run comes to.
 #[derive(Debug, Default)]
