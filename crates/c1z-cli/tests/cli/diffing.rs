@@ -157,3 +157,24 @@ fn two_syncs_of_one_file_are_named() {
     assert_eq!(count(&there, '-'), count(&back, '+'));
     assert_eq!(count(&there, '~'), count(&back, '~'));
 }
+
+#[test]
+fn one_document_holds_only_counts_or_names_if_these_are_asked_for() {
+    let (base, applied) = (golden("diff-base"), golden("diff-applied"));
+    for what in ["--stat", "--name-only"] {
+        let document = text(&diff(&base, &applied, &[what, "-o", "json"]));
+        let document: Value = serde_json::from_str(&document).unwrap();
+        let lines = text(&diff(&base, &applied, &[what, "-o", "ndjson"]));
+        let rows: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|line: &Value| line["type"] == "change")
+            .map(|mut line: Value| {
+                line.as_object_mut().unwrap().remove("type");
+                line
+            })
+            .collect();
+        assert!(rows.len() > 3, "{lines}");
+        assert_eq!(document, serde_json::json!({"changes": rows}));
+    }
+}
