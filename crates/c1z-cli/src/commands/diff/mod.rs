@@ -4,6 +4,7 @@
 mod changes;
 mod document;
 mod fields;
+mod files;
 mod sides;
 
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub(crate) struct DiffArgs {
     /// Exit with 1 if anything changed
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    written: files::FilesArgs,
 }
 
 /// Kinds of records that are compared.
@@ -81,6 +84,9 @@ pub(crate) fn run(global: &Global, args: &DiffArgs) -> Result<Verdict, Failure> 
             "a diff is about two syncs; --sync-id names one",
             "use --base-sync and --applied-sync",
         ));
+    }
+    if args.written.write(global, args)? {
+        return Ok(Verdict::Yes);
     }
     let sides = Sides::open(global, args)?;
     let comparison = Comparison {
