@@ -157,3 +157,60 @@ fn two_syncs_of_one_file_are_named() {
     assert_eq!(count(&there, '-'), count(&back, '+'));
     assert_eq!(count(&there, '~'), count(&back, '~'));
 }
+
+#[test]
+fn one_document_holds_only_counts_or_names_if_these_are_asked_for() {
+    let (base, applied) = (golden("diff-base"), golden("diff-applied"));
+    for what in ["--stat", "--name-only"] {
+        let document = text(&diff(&base, &applied, &[what, "-o", "json"]));
+        let document: Value = serde_json::from_str(&document).unwrap();
+        let lines = text(&diff(&base, &applied, &[what, "-o", "ndjson"]));
+        let rows: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|line: &Value| line["type"] == "change")
+            .map(|mut line: Value| {
+                line.as_object_mut().unwrap().remove("type");
+                line
+            })
+            .collect();
+        assert!(rows.len() > 3, "{lines}");
+        assert_eq!(document, serde_json::json!({"changes": rows}));
+    }
+}
+
+#[test]
+fn a_difference_is_written_as_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (base, applied) = (v1("expandable-expanded"), v1("expandable-pending"));
+    let (added, all) = (path("added.c1z"), path("all.c1z"));
+    text(&diff(&applied, &base, &["--additions", &added]));
+    text(&diff(
+        &applied,
+        &base,
+        &["--additions", &all, "--with-referenced"],
+    ));
+    let resources = |file: &str| {
+        let lines = super::support::run(file.as_ref(), &["resources", "-o", "ndjson"]);
+        lines
+            .lines()
+            .filter(|line| line.contains(r#""type":"resource""#))
+            .count()
+    };
+    assert_eq!(resources(&added), 0);
+    assert!(resources(&all) > 0);
+    let exists = diff(&applied, &base, &["--additions", &added]);
+    assert_eq!(exists.status.code(), Some(6), "{exists:?}");
+
+    let halves = [path("upserts.c1z"), path("deletions.c1z")];
+    let pair = ["--upserts", &halves[0], "--deletions", &halves[1]];
+    let written = diff(&base, &base, &pair);
+    assert!(written.status.success(), "{written:?}");
+    for half in &halves {
+        let verified = program().arg("verify").arg(half).output().unwrap();
+        assert!(verified.status.success(), "{verified:?}");
+    }
+    let alone = diff(&base, &applied, &["--upserts", &path("alone.c1z")]);
+    assert_eq!(alone.status.code(), Some(3), "{alone:?}");
+}

@@ -44,3 +44,17 @@ fn counts_are_recorded_once_and_an_unfinished_sync_has_none() {
     assert_eq!(output.status.code(), Some(5));
     assert!(stderr(&output).contains("no finished sync"));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = copy(&v1("realistic"), folder.path(), "v1.c1z");
+    let before = std::fs::metadata(&file).unwrap().len();
+    let link = folder.path().join("link.c1z");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let done = json(&link, &["optimize", "-o", "json"]);
+    assert_eq!(done["replaced"], true, "{done}");
+    assert!(link.is_symlink());
+    assert!(std::fs::metadata(&file).unwrap().len() < before);
+}

@@ -54,3 +54,29 @@ fn one_file_or_an_unfinished_one_is_refused() {
     assert_eq!(refused.status.code(), Some(9));
     assert!(stderr(&refused).contains("unfinished"), "{refused:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_input_is_not_replaced_whatever_name_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().join("base.c1z");
+    std::fs::copy(golden("basic"), &base).unwrap();
+    let link = folder.path().join("link.c1z");
+    std::os::unix::fs::symlink(&base, &link).unwrap();
+    let newer = golden("realistic");
+    let files = [base.to_str().unwrap(), newer.to_str().unwrap()];
+    let names = [
+        folder.path().join("./base.c1z"),
+        folder
+            .path()
+            .join("../")
+            .join(folder.path())
+            .join("base.c1z"),
+        link,
+    ];
+    for name in names {
+        let refused = merge(&files, &["--out", name.to_str().unwrap(), "--force"]);
+        assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+        assert!(std::fs::read(&base).unwrap() == std::fs::read(golden("basic")).unwrap());
+    }
+}

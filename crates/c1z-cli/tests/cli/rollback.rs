@@ -60,3 +60,21 @@ fn a_snapshot_is_the_same_file_under_another_name() {
     assert_eq!(read(&out), read(&file));
     assert_eq!(c1z(&file, &["snapshot", out_text]).status.code(), Some(6));
 }
+
+#[test]
+fn the_input_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file.c1z");
+    std::fs::copy(v1("expandable-expanded"), &file).unwrap();
+    let out = folder.path().join("./file.c1z");
+    let out = [
+        "rollback-expansion",
+        "--force",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let refused = c1z(&file, &out);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    assert!(stderr(&refused).contains("another output"), "{refused:?}");
+    assert!(std::fs::read(&file).unwrap() == std::fs::read(v1("expandable-expanded")).unwrap());
+}

@@ -249,6 +249,8 @@ fn runs_are_linked(upserts: &c1z::engine::types::SyncRun, deletions: &c1z::engin
     assert_eq!(upserts.linked_id, deletions.id.as_str());
     assert_eq!(deletions.linked_id, upserts.id.as_str());
     assert_eq!(upserts.parent_id, deletions.parent_id);
+    // Both ended at one time: by id the upserts are the later sync.
+    assert!(upserts.id > deletions.id);
     assert_eq!(
         (upserts.started_at, upserts.ended_at),
         (deletions.started_at, deletions.ended_at)

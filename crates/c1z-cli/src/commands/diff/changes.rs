@@ -145,11 +145,14 @@ impl Visit for Text {
     }
 }
 
-/// Prints a line of JSON for each change, or for each kind its counts.
+/// Prints a line of JSON for each change, or for each kind its counts; or one document with them.
 pub(super) fn print_lines(comparison: &Comparison<'_>) -> Result<u64, Failure> {
     let rows = Rows::begin(
         Box::new(data()) as Box<dyn Write>,
-        Format::Ndjson,
+        match comparison.global.format {
+            Format::Json => Format::Json,
+            _ => Format::Ndjson,
+        },
         "changes",
         "change",
         None,

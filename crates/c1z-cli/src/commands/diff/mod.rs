@@ -4,12 +4,13 @@
 mod changes;
 mod document;
 mod fields;
+mod files;
 mod sides;
 
 use std::path::PathBuf;
 
-use c1z::Error;
 use c1z::ops::diff::{Change, Compared, DiffOptions, diff};
+use c1z::{Error, ErrorKind};
 use c1z_proto::connector::v2;
 use clap::{Args as ClapArgs, ValueEnum};
 
@@ -43,6 +44,8 @@ pub(crate) struct DiffArgs {
     /// Exit with 1 if anything changed
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    written: files::FilesArgs,
 }
 
 /// Kinds of records that are compared.
@@ -82,6 +85,9 @@ pub(crate) fn run(global: &Global, args: &DiffArgs) -> Result<Verdict, Failure> 
             "use --base-sync and --applied-sync",
         ));
     }
+    if args.written.write(global, args)? {
+        return Ok(Verdict::Yes);
+    }
     let sides = Sides::open(global, args)?;
     let comparison = Comparison {
         global,
@@ -89,6 +95,7 @@ pub(crate) fn run(global: &Global, args: &DiffArgs) -> Result<Verdict, Failure> 
         sides: &sides,
     };
     let changed = match global.format {
+        Format::Json if args.stat || args.name_only => changes::print_lines(&comparison)?,
         Format::Json => document::print(&comparison)?,
         // What the Go tool prints on a terminal, too.
         Format::Console if args.is_plain() => document::print(&comparison)?,
@@ -130,16 +137,22 @@ impl Comparison<'_> {
     }
 
     /// The base's version of a modified record, as it was compared.
-    fn before<R: Compared>(&self, record: &R) -> Result<R, Failure> {
+    fn before<R: Named>(&self, record: &R) -> Result<R, Failure> {
         let [base, _] = self.sides.both();
         let before = record.counterpart(base, self.sides.identity)?;
+        // Columns of a v1 row may say something else than its message: then the row is read, and not found.
         let before = before.ok_or_else(|| {
-            Error::data_loss(
-                "base of a comparison",
-                0_u64,
-                "the record that was compared",
-                "no such record",
-            )
+            let name = record.name();
+            let message = format!(
+                "columns of a row contradict its message: {} `{}` is listed, and not found",
+                R::NAME,
+                name.escape_debug()
+            );
+            Error::new(ErrorKind::DataLoss, message)
+                .in_file(self.sides.base_path())
+                .with_hint(
+                    "use --name-only, --stat or -o json; `c1z verify` tells which rows are wrong",
+                )
         })?;
         Ok(if self.sides.as_v3 {
             before.into_v3()?

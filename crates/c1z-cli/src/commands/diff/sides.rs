@@ -74,6 +74,11 @@ impl Sides {
         })
     }
 
+    /// The file of the base.
+    pub(super) fn base_path(&self) -> &Path {
+        self.base_store.path()
+    }
+
     /// Base and applied.
     pub(super) fn both(&self) -> [Side<'_>; 2] {
         let applied = self.applied_store.as_ref().unwrap_or(&self.base_store);

@@ -33,6 +33,7 @@
 //! MiB a thread, whatever the number of rows. The output depends on records and options alone, not on
 //! their order, the memory, or the number of threads.
 
+mod apart;
 mod flow;
 mod manifest;
 mod newest;
@@ -45,6 +46,7 @@ pub mod v1;
 mod v3;
 mod workspace;
 
+pub(in crate::ops) use apart::{check_apart, is_same};
 pub use manifest::manifest_of;
 pub(in crate::ops) use newest::winners;
 pub(crate) use options::sections;

@@ -38,7 +38,6 @@ pub(super) struct Joined {
     rows: Sorted,
     pub(super) form: Form,
     pub(super) base: SyncRun,
-    pub(super) applied: SyncRun,
     pub(super) losses: LossReport,
     // Removed after the rows, whose files lie in it.
     workspace: Workspace,
@@ -59,6 +58,7 @@ impl Joined {
         applied: &DeltaInput,
         output: &Path,
         options: &DeltaOptions,
+        check: &dyn Fn(&SyncRun) -> Result<()>,
     ) -> Result<Self> {
         let fs = &*options.convert.fs;
         let formats = [
@@ -75,6 +75,7 @@ impl Joined {
             let mut reading = Reading {
                 form,
                 side,
+                check,
                 options,
                 rows: &mut rows,
                 losses: &mut losses,
@@ -83,13 +84,12 @@ impl Joined {
             read.map_err(|error| error.in_file(&input.path))
         };
         let base = read(base, base_format, BASE)?;
-        let applied = read(applied, applied_format, APPLIED)?;
+        read(applied, applied_format, APPLIED)?;
         losses.require(options.convert.allow_loss)?;
         Ok(Self {
             rows: rows.finish()?,
             form,
             base,
-            applied,
             losses,
             workspace,
         })
@@ -161,6 +161,8 @@ pub(super) fn kind_of(key: &[u8]) -> Result<RecordKind> {
 struct Reading<'a> {
     form: Form,
     side: u8,
+    /// Refuses a sync before its records are read.
+    check: &'a dyn Fn(&SyncRun) -> Result<()>,
     options: &'a DeltaOptions,
     rows: &'a mut Sorter,
     losses: &'a mut LossReport,
@@ -175,6 +177,8 @@ impl Reading<'_> {
             Some(id) => source::position(syncs, id)?,
             None => latest(syncs)?,
         };
+        let run = syncs.get(at).map(|sync| &sync.run).ok_or_else(no_sync)?;
+        (self.check)(run)?;
         for kind in RecordKind::ALL {
             let mut meter = Meter::start(&*convert.observer, Step::Records(kind), None)?;
             let (form, side, losses) = (self.form, self.side, &mut *self.losses);
@@ -188,8 +192,7 @@ impl Reading<'_> {
                 })
             })?;
         }
-        let sync = syncs.get(at);
-        sync.map(|sync| sync.run.clone()).ok_or_else(no_sync)
+        Ok(run.clone())
     }
 }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use shingle::vfs::{Clock, OsClock};
 
-use super::build::check_output;
+use super::build::{check_apart, check_output, is_same};
 use super::convert::{ConvertOptions, FileFormat, LossReport};
 use crate::engine::ids::{Ksuids, SyncIds};
 use crate::engine::types::{SyncId, SyncRun, SyncStats, SyncType, Timestamp};
@@ -107,7 +107,7 @@ pub struct DeltaSummary {
 /// Writes what the applied sync holds and the base does not.
 ///
 /// # Errors
-/// `NotFound` for a missing file or sync; `AlreadyExists`; those of reading and writing. Nothing of the output is left then.
+/// `InvalidArgument` for an output that is an input; `NotFound` for a missing file or sync; `AlreadyExists`; those of reading and writing. Nothing of the output is left then.
 ///
 /// # Complexity
 /// O(n log n) comparisons for n records of both syncs; with references, once more each for a chain of references from
@@ -119,8 +119,9 @@ pub fn additions(
     options: &DeltaOptions,
 ) -> Result<DeltaSummary> {
     let output = output.as_ref();
+    check_apart([&*base.path, &*applied.path], output)?;
     check_output(&*options.convert.fs, output, options.convert.existing)?;
-    let joined = Joined::read(base, applied, output, options)?;
+    let joined = Joined::read(base, applied, output, options, &|_| Ok(()))?;
     let mut run = begin(options, SyncType::Partial, &joined)?;
     run.supports_diff = false;
     let wanted = if options.with_referenced {
@@ -150,23 +151,20 @@ pub fn pair(
     options: &DeltaOptions,
 ) -> Result<[DeltaSummary; 2]> {
     let (upserts, deletions) = (upserts.as_ref(), deletions.as_ref());
-    if upserts == deletions {
+    if is_same(upserts, deletions) {
         return Err(Error::invalid("both halves have one output").in_file(upserts));
     }
     for output in [upserts, deletions] {
+        check_apart([&*base.path, &*applied.path], output)?;
         check_output(&*options.convert.fs, output, options.convert.existing)?;
     }
-    let joined = Joined::read(base, applied, upserts, options)?;
-    for (run, input) in [(&joined.base, base), (&joined.applied, applied)] {
-        if !run.supports_diff {
-            let message = format!("sync does not support a diff sync_id=`{}`", run.id);
-            return Err(Error::new(ErrorKind::FailedPrecondition, message)
-                .in_file(&input.path)
-                .with_hint("its expansion did not run to the end"));
-        }
-    }
+    let joined = Joined::read(base, applied, upserts, options, &supports_diff)?;
     let mut gone = begin(options, SyncType::PartialDeletions, &joined)?;
     let mut here = begin(options, SyncType::PartialUpserts, &joined)?;
+    // Of two syncs that ended at one time the one with the greater id is the later.
+    if here.id < gone.id {
+        std::mem::swap(&mut here.id, &mut gone.id);
+    }
     here.started_at = gone.started_at;
     here.ended_at = gone.ended_at;
     gone.linked_id = here.id.to_string();
@@ -184,6 +182,15 @@ pub fn pair(
             Err(error)
         }
     }
+}
+
+fn supports_diff(run: &SyncRun) -> Result<()> {
+    if run.supports_diff {
+        return Ok(());
+    }
+    let message = format!("sync does not support a diff sync_id=`{}`", run.id);
+    Err(Error::new(ErrorKind::FailedPrecondition, message)
+        .with_hint("its expansion did not run to the end"))
 }
 
 /// Whether the file at `path` is the one that holds `run`.

@@ -76,7 +76,7 @@ impl Recalculated {
 ///
 /// # Errors
 /// `InvalidArgument` for a folder of files and for NDJSON; `FailedPrecondition` for tables that this build
-/// does not know, which rewriting would lose; those of [`convert::convert`]. The old one is as it was then.
+/// does not know and for rows that belong to no sync, which rewriting would lose; those of [`convert::convert`]. The old one is as it was then.
 ///
 /// # Complexity
 /// O(rows), and an external sort where rows are in no order. Disk: the new file beside the old one.
@@ -113,7 +113,7 @@ pub fn recalculate_stats(
     options: &ConvertOptions,
 ) -> Result<Vec<Recalculated>> {
     let place = Place::find(path.as_ref(), options)?;
-    let recorded = recorded(place.path, sync, options)?;
+    let recorded = recorded(&place.path, sync, options)?;
     let written = place.write(options)?;
     let mut all = Vec::new();
     for (sync, before) in recorded {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use shingle::vfs::{Clock, OsClock};
 
-use super::build::check_output;
+use super::build::{check_apart, check_output};
 use super::convert::{ConvertOptions, FileFormat, LossReport};
 use crate::engine::ids::{Ksuids, SyncIds};
 use crate::engine::types::{SyncId, SyncRun, SyncStats, SyncType};
@@ -124,10 +124,7 @@ pub fn merge<P: AsRef<Path>>(
         let error = Error::invalid("not enough files to merge");
         return Err(error.with_hint("name the base first, then at least one newer file"));
     }
-    if let Some(same) = inputs.iter().find(|input| **input == output) {
-        let error = Error::invalid("output is one of the inputs").in_file(same);
-        return Err(error.with_hint("inputs are never changed; choose another output"));
-    }
+    check_apart(inputs.iter().copied(), output)?;
     check_output(&*options.convert.fs, output, options.convert.existing)?;
     let inputs = Inputs::find(&inputs, output, options)?;
     match inputs.format() {

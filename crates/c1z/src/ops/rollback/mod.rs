@@ -12,6 +12,7 @@ mod rolled_back;
 use std::path::Path;
 
 use super::RecordKind;
+use super::build::check_apart;
 use super::convert::source::{self, Source, SourceRecord, SourceSync};
 use super::convert::{self, ConvertOptions, ConvertSummary, FileFormat};
 use crate::engine::types::SyncId;
@@ -67,7 +68,7 @@ pub fn count(input: impl AsRef<Path>, options: &RollbackOptions) -> Result<Rollb
 ///
 /// # Errors
 /// `NotFound` without the sync; `SyncNotFinished`; `SyncNotExpanded` if no expansion ran;
-/// `InvalidArgument` for a format with several files; otherwise as [`convert::convert`]. Nothing of the output is left then.
+/// `InvalidArgument` for a format with several files, or an output that is the input; otherwise as [`convert::convert`]. Nothing of the output is left then.
 ///
 /// # Complexity
 /// Two passes over the grants, one over everything else.
@@ -77,6 +78,7 @@ pub fn rollback(
     options: &RollbackOptions,
 ) -> Result<(RollbackReport, ConvertSummary)> {
     let (input, output) = (input.as_ref(), output.as_ref());
+    check_apart([input], output)?;
     let (source, format) = open(input, output, options)?;
     let work = || {
         let (at, report) = plan(&*source, options)?;

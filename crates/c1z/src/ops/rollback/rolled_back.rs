@@ -7,7 +7,7 @@ use super::{RollbackOptions, is_grant};
 use crate::Result;
 use crate::engine::types::Verification;
 use crate::keyspace::MetadataKey;
-use crate::ops::build::v1::V1Row;
+use crate::ops::build::v1::{V1Columns, V1Row};
 use crate::ops::{RecordKind, StoredRecord};
 use crate::record::grant::{Origin, put_message_without_sources, put_stored_without_sources};
 
@@ -89,7 +89,10 @@ impl Source for RolledBack<'_> {
 pub(super) fn origin(record: &SourceRecord<'_>) -> Result<Option<Origin>> {
     match record {
         SourceRecord::Stored(record) => Origin::of_stored(record.value).map(Some),
-        SourceRecord::Row(row) => Origin::of_message(row.data).map(Some),
+        SourceRecord::Row(row) => match row.columns {
+            V1Columns::Grant(grant) => Origin::of_message(row.data, grant.entitlement).map(Some),
+            _ => Ok(None),
+        },
         SourceRecord::Unnamed(..) => Ok(None),
     }
 }

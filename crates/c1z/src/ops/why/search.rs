@@ -19,11 +19,40 @@ pub(super) struct Search<'a> {
     principal: &'a ResourceRef,
     options: &'a WhyOptions<'a>,
     /// Edges into an entitlement, once they were read; the key is its id and, if known, resource.
-    edges: BTreeMap<EntitlementRef, Rc<[Edge]>>,
+    edges: BTreeMap<EntitlementRef, Rc<[Rc<Link>]>>,
     edges_len: usize,
     /// Grants of the principal, once they were looked up.
     held: BTreeMap<EntitlementRef, Option<Rc<v2::Grant>>>,
     is_cut: bool,
+}
+
+/// A grant that spreads. Its texts are held once, however many entitlements it names.
+struct Spread {
+    grant_id: String,
+    holder: ResourceRef,
+    to: EntitlementRef,
+    is_shallow: bool,
+    principal_types: Vec<String>,
+}
+
+/// An edge while the search goes on.
+struct Link {
+    from: EntitlementRef,
+    by: Rc<Spread>,
+}
+
+impl Link {
+    fn edge(&self) -> Edge {
+        let by = &*self.by;
+        Edge {
+            grant_id: by.grant_id.clone(),
+            holder: by.holder.clone(),
+            from: self.from.clone(),
+            to: by.to.clone(),
+            is_shallow: by.is_shallow,
+            principal_types: by.principal_types.clone(),
+        }
+    }
 }
 
 /// A way that is being followed backwards.
@@ -31,13 +60,13 @@ struct Way {
     /// Where it has come to.
     at: EntitlementRef,
     /// From there to the entitlement that was asked for, the edge nearest to that one first.
-    edges: Vec<Edge>,
+    edges: Vec<Rc<Link>>,
 }
 
 impl Way {
     /// Whether the way has been at an entitlement of this id. Resources are not always known.
     fn has_been_at(&self, id: &str) -> bool {
-        self.at.id == id || self.edges.iter().any(|edge| edge.to.id == id)
+        self.at.id == id || self.edges.iter().any(|edge| edge.by.to.id == id)
     }
 }
 
@@ -94,7 +123,7 @@ impl<'a> Search<'a> {
         ways: &mut VecDeque<Way>,
     ) -> Result<()> {
         // A shallow edge takes direct holders only: what they hold by expansion does not count.
-        let from_shallow = way.edges.last().is_some_and(|edge| edge.is_shallow);
+        let from_shallow = way.edges.last().is_some_and(|edge| edge.by.is_shallow);
         if from_shallow {
             return Ok(());
         }
@@ -113,7 +142,7 @@ impl<'a> Search<'a> {
                 return Ok(());
             }
             let mut edges = way.edges.clone();
-            edges.push(edge.clone());
+            edges.push(Rc::clone(edge));
             ways.push_back(Way {
                 at: edge.from.clone(),
                 edges,
@@ -122,9 +151,9 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    fn takes_principal(&self, edge: &Edge) -> bool {
-        edge.principal_types.is_empty()
-            || edge.principal_types.contains(&self.principal.resource_type)
+    fn takes_principal(&self, edge: &Link) -> bool {
+        let types = &edge.by.principal_types;
+        types.is_empty() || types.contains(&self.principal.resource_type)
     }
 
     /// The principal's grant of an entitlement.
@@ -146,7 +175,7 @@ impl<'a> Search<'a> {
     }
 
     /// The edges that end at an entitlement.
-    fn edges_into(&mut self, entitlement: &EntitlementRef) -> Result<Rc<[Edge]>> {
+    fn edges_into(&mut self, entitlement: &EntitlementRef) -> Result<Rc<[Rc<Link>]>> {
         if let Some(known) = self.edges.get(entitlement) {
             return Ok(Rc::clone(known));
         }
@@ -156,12 +185,16 @@ impl<'a> Search<'a> {
         } else {
             self.is_cut = true;
         }
-        let edges: Rc<[Edge]> = edges.into();
+        let edges: Rc<[Rc<Link>]> = edges.into();
         self.edges.insert(entitlement.clone(), Rc::clone(&edges));
         Ok(edges)
     }
 
-    fn read_edges(&mut self, entitlement: &EntitlementRef, edges: &mut Vec<Edge>) -> Result<()> {
+    fn read_edges(
+        &mut self,
+        entitlement: &EntitlementRef,
+        edges: &mut Vec<Rc<Link>>,
+    ) -> Result<()> {
         let filter = GrantFilter {
             entitlement: Some(entitlement.clone()),
             has_expansion: Some(true),
@@ -179,6 +212,17 @@ impl<'a> Search<'a> {
             let Some(expansion) = row.expansion else {
                 continue;
             };
+            let principal = &row.grant.principal.id;
+            let by = Rc::new(Spread {
+                holder: ResourceRef::new(
+                    principal.resource_type.clone(),
+                    principal.resource.clone(),
+                ),
+                grant_id: row.grant.id.clone(),
+                to: entitlement.clone(),
+                is_shallow: expansion.shallow,
+                principal_types: expansion.resource_type_ids,
+            });
             let ids = expansion.entitlement_ids.iter();
             for id in ids.filter(|id| !id.trim().is_empty()) {
                 if self.edges_len == EDGES_MAX {
@@ -186,17 +230,10 @@ impl<'a> Search<'a> {
                     return Ok(());
                 }
                 self.edges_len += 1;
-                edges.push(Edge {
-                    grant_id: row.grant.id.clone(),
-                    holder: ResourceRef::new(
-                        row.grant.principal.id.resource_type.clone(),
-                        row.grant.principal.id.resource.clone(),
-                    ),
+                edges.push(Rc::new(Link {
                     from: EntitlementRef::bare(id.clone()),
-                    to: entitlement.clone(),
-                    is_shallow: expansion.shallow,
-                    principal_types: expansion.resource_type_ids.clone(),
-                });
+                    by: Rc::clone(&by),
+                }));
             }
         }
         Ok(())
@@ -212,7 +249,7 @@ fn ended(way: &Way, grant: Option<&v2::Grant>) -> Option<Path> {
     is_direct.then(|| Path {
         start: way.at.clone(),
         grant_id: grant.id.clone(),
-        edges: way.edges.iter().rev().cloned().collect(),
+        edges: way.edges.iter().rev().map(|link| link.edge()).collect(),
     })
 }
 

@@ -53,11 +53,12 @@ impl Origin {
         Ok(Origin::Product { is_marked })
     }
 
-    /// Of an encoded `c1.connector.v2.Grant`. Only grants with sources are decoded.
+    /// Of an encoded `c1.connector.v2.Grant`. Only grants with sources are decoded. `own` is the id of its entitlement,
+    /// for slim rows of v1 files, which leave that to a column.
     ///
     /// # Errors
     /// Data loss for bytes that are no such message.
-    pub fn of_message(bytes: &[u8]) -> Result<Self> {
+    pub fn of_message(bytes: &[u8], own: &str) -> Result<Self> {
         if !has_field(bytes, SOURCES)? {
             return Ok(Origin::Untouched);
         }
@@ -66,7 +67,9 @@ impl Origin {
         if sources.is_empty() {
             return Ok(Origin::Untouched);
         }
-        if sources.contains_key(&grant.entitlement.id) {
+        let told = grant.entitlement.as_option();
+        let own = told.map_or(own, |entitlement| &entitlement.id);
+        if sources.contains_key(own) {
             return Ok(Origin::Direct);
         }
         let is_immutable = |any: &Any| annotation::type_name(&any.type_url) == IMMUTABLE;
@@ -184,7 +187,14 @@ mod tests {
             let stored = message::encode(&to_record(&grant, &GrantPut::default()).unwrap());
             assert_eq!(Origin::of_stored(&stored).unwrap(), expected);
             let told = message::encode(&grant);
-            assert_eq!(Origin::of_message(&told).unwrap(), expected);
+            assert_eq!(Origin::of_message(&told, "own").unwrap(), expected);
+            // A slim row says the same.
+            let slim = Grant {
+                entitlement: Default::default(),
+                ..grant
+            };
+            let slim = message::encode(&slim);
+            assert_eq!(Origin::of_message(&slim, "own").unwrap(), expected);
         }
     }
 
