@@ -124,3 +124,28 @@ fn what_is_no_file_of_ours_is_an_error_and_no_verdict() {
         Some(3)
     );
 }
+
+#[test]
+fn every_file_of_a_folder_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(golden(), folder.path().join("a.c1z")).unwrap();
+    let v1 = Case::named("basic").path("v1.c1z");
+    std::fs::copy(v1, folder.path().join("b.c1z")).unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "no file of ours").unwrap();
+    let name = folder.path().to_str().unwrap();
+    let output = c1z(&["verify", name, "-o", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let formats: Vec<Value> = json(&output)["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["format"].clone())
+        .collect();
+    assert_eq!(formats, ["v3", "v1"]);
+    damaged(folder.path());
+    let output = c1z(&["verify", name]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let empty = tempfile::tempdir().unwrap();
+    let output = c1z(&["verify", empty.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+}

@@ -324,7 +324,7 @@ pub(crate) enum Inspect {
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct VerifyArgs {
-    /// Files or database directories to check [default: the file of --file]
+    /// Files, database directories or folders of these to check [default: the file of --file]
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Only head, index, manifest, footers and what they say of each other

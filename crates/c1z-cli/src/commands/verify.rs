@@ -4,8 +4,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use c1z::MemoryBudget;
+use c1z::ops::convert::FileFormat;
 use c1z::ops::verify::{Depth, Finding, Group, Report, Severity, VerifyOptions, verify};
 use serde_json::{Map, Value, json};
+use shingle::vfs::{Fs, OsFs};
 
 use super::refuse_csv;
 use crate::args::{Format, Global, VerifyArgs};
@@ -29,13 +31,14 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<Verdict, Failure
         examples_max: args.examples,
         ..VerifyOptions::default()
     };
-    let files: Vec<&PathBuf> = match args.files.as_slice() {
-        [] => vec![&global.file],
-        files => files.iter().collect(),
+    let named = match args.files.as_slice() {
+        [] => std::slice::from_ref(&global.file),
+        files => files,
     };
+    let files = each_file(named)?;
     let mut documents = Vec::new();
     let mut is_clean = true;
-    for path in files {
+    for path in &files {
         let watch = Watch::new(Progress::new("rows checked", global.quiet));
         let report = verify(path, &options, &watch)?;
         drop(watch);
@@ -52,6 +55,37 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<Verdict, Failure
         out.flush()?;
     }
     Ok(if is_clean { Verdict::Yes } else { Verdict::No })
+}
+
+/// The files and database directories that were named, and those in folders that were: what a folder
+/// holds besides is passed over.
+fn each_file(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in named {
+        if !matches!(FileFormat::of_existing(&OsFs, path), Ok(FileFormat::Folder)) {
+            files.push(path.clone());
+            continue;
+        }
+        let failed = |e| c1z::Error::io("list the folder", path, e);
+        let mut names = OsFs.list(path).map_err(failed)?;
+        names.sort_unstable();
+        let before = files.len();
+        for name in names.iter().filter(|name| !name.starts_with('.')) {
+            let entry = path.join(name);
+            let is_named = entry
+                .extension()
+                .is_some_and(|extension| extension == "c1z");
+            let format = FileFormat::of_existing(&OsFs, &entry);
+            if is_named || matches!(format, Ok(FileFormat::PebbleDir)) {
+                files.push(entry);
+            }
+        }
+        if files.len() == before {
+            let error = c1z::Error::not_found("folder holds no c1z file and no database");
+            return Err(error.in_file(path).into());
+        }
+    }
+    Ok(files)
 }
 
 fn print(path: &Path, report: &Report) -> Result<(), Failure> {

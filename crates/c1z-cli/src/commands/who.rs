@@ -1,7 +1,8 @@
 //! `c1z who`: those who hold an entitlement, and whether the source system says so or expansion does.
 
-use c1z::engine::GrantFilter;
+use c1z::ErrorKind;
 use c1z::engine::types::EntitlementRef;
+use c1z::engine::{GrantFilter, Reader, Scope};
 use c1z_proto::connector::v2::{Grant, Resource};
 use c1z_proto::schema::Described;
 use clap::Args as ClapArgs;
@@ -32,7 +33,7 @@ pub(crate) fn run(global: &Global, args: &WhoArgs) -> Result<(), Failure> {
     let (reader, scope) = (store.reader(), &selected.scope);
     let entitlement = EntitlementRef::bare(&args.entitlement);
     // A misspelt id must not read as "nobody".
-    reader.get_entitlement(scope, &entitlement)?;
+    check_entitlement(reader, scope, &entitlement)?;
     let filter = GrantFilter {
         entitlement: Some(entitlement),
         ..GrantFilter::default()
@@ -43,6 +44,29 @@ pub(crate) fn run(global: &Global, args: &WhoArgs) -> Result<(), Failure> {
     };
     let rows = rows.map(|row| Ok(row?.grant));
     list::print(global, &args.list, Some(&selected), listing, rows)
+}
+
+/// Refuses an id that the file does not know: one without a record, and that no grant names.
+pub(super) fn check_entitlement(
+    reader: &dyn Reader,
+    scope: &Scope,
+    entitlement: &EntitlementRef,
+) -> Result<(), Failure> {
+    let absent = match reader.get_entitlement(scope, entitlement) {
+        Err(error) if error.kind() == ErrorKind::NotFound => error,
+        found => return found.map(drop).map_err(Failure::from),
+    };
+    let filter = GrantFilter {
+        entitlement: Some(entitlement.clone()),
+        ..GrantFilter::default()
+    };
+    let Ok(mut rows) = reader.stream_grants(scope, &filter) else {
+        return Err(absent.into());
+    };
+    match rows.next().transpose()? {
+        Some(_) => Ok(()),
+        None => Err(absent.into()),
+    }
 }
 
 struct Holders<'a> {

@@ -10,6 +10,7 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::refuse_csv;
+use super::who::check_entitlement;
 use crate::args::{Format, Global};
 use crate::failure::{Failure, Verdict, warn};
 use crate::file;
@@ -39,7 +40,7 @@ pub(crate) fn run(global: &Global, args: &WhyArgs) -> Result<Verdict, Failure> {
     let principal = principal_named(reader, scope, &args.principal)?;
     let entitlement = EntitlementRef::bare(&args.entitlement);
     // A misspelt id must not read as "no".
-    reader.get_entitlement(scope, &entitlement)?;
+    check_entitlement(reader, scope, &entitlement)?;
     let watch = Watch::new(Progress::new("grants", global.quiet));
     let options = WhyOptions {
         paths_max: args.limit,

@@ -50,11 +50,18 @@ fn counts_are_recorded_once_and_an_unfinished_sync_has_none() {
 fn a_link_stays_a_link() {
     let folder = tempfile::tempdir().unwrap();
     let file = copy(&v1("realistic"), folder.path(), "v1.c1z");
-    let before = std::fs::metadata(&file).unwrap().len();
+    let before = shingle::vfs::Fs::metadata(&shingle::vfs::OsFs, &file)
+        .unwrap()
+        .len;
     let link = folder.path().join("link.c1z");
     std::os::unix::fs::symlink(&file, &link).unwrap();
     let done = json(&link, &["optimize", "-o", "json"]);
     assert_eq!(done["replaced"], true, "{done}");
     assert!(link.is_symlink());
-    assert!(std::fs::metadata(&file).unwrap().len() < before);
+    assert!(
+        shingle::vfs::Fs::metadata(&shingle::vfs::OsFs, &file)
+            .unwrap()
+            .len
+            < before
+    );
 }

@@ -77,6 +77,9 @@ fn an_input_is_not_replaced_whatever_name_it_is_given() {
     for name in names {
         let refused = merge(&files, &["--out", name.to_str().unwrap(), "--force"]);
         assert_eq!(refused.status.code(), Some(3), "{refused:?}");
-        assert!(std::fs::read(&base).unwrap() == std::fs::read(golden("basic")).unwrap());
+        assert!(
+            testkit::golden::read_file(&base.as_ref()).unwrap()
+                == testkit::golden::read_file(golden("basic").as_ref()).unwrap()
+        );
     }
 }

@@ -76,5 +76,8 @@ fn the_input_is_not_replaced() {
     let refused = c1z(&file, &out);
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");
     assert!(stderr(&refused).contains("another output"), "{refused:?}");
-    assert!(std::fs::read(&file).unwrap() == std::fs::read(v1("expandable-expanded")).unwrap());
+    assert!(
+        testkit::golden::read_file(&file.as_ref()).unwrap()
+            == testkit::golden::read_file(v1("expandable-expanded").as_ref()).unwrap()
+    );
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use c1z::OpenOptions;
 use c1z::engine::types::{SyncId, SyncRun, SyncType};
-use c1z::engine::{PebbleOptions, PebbleStore};
+use c1z::engine::{PebbleOptions, PebbleStore, Profile};
 use c1z::ops::build::{PackOptions, publish_store};
+use shingle::live::CompactionPolicy;
 use shingle::vfs::OsFs;
 use testkit::chance::Chance;
 use testkit::clock::ManualClock;
@@ -156,9 +157,16 @@ enum Little {
 
 fn options(little: Little) -> PebbleOptions {
     PebbleOptions {
+        // Statistics as the engine counts them, which names no type without resources.
+        profile: Profile::GoPebble,
         memory_bytes_max: match little {
             Little::Memory => 1 << 20,
             Little::Nothing => 64 << 20,
+        },
+        // Directories are copied while they are written: nothing may go away meanwhile.
+        compaction: CompactionPolicy {
+            background: false,
+            ..CompactionPolicy::default()
         },
         ..PebbleOptions::default()
     }

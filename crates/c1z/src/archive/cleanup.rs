@@ -7,6 +7,7 @@ use super::Archive;
 use super::folder::Folder;
 use super::intent::{Intent, Step};
 use super::listing::Entry;
+use super::name::Form;
 use crate::Result;
 use crate::engine::source::Source;
 use crate::engine::types::SyncId;
@@ -123,7 +124,10 @@ impl Folder {
         for entry in entries {
             self.close_entry(&entry.stem);
         }
-        let steps = entries.iter().map(|entry| Step::Remove(entry.now.clone()));
+        // Both forms: one that an operation that failed half way left must not come back.
+        let steps = entries.iter().flat_map(|entry| {
+            [Form::Directory, Form::Packed].map(|form| Step::Remove(entry.stem.name(form)))
+        });
         let intent = Intent(steps.collect());
         intent.decide(self.fs(), &self.path)?;
         self.state()

@@ -10,7 +10,7 @@ use c1z::engine::types::{SyncType, Timestamp};
 use c1z::envelope::Existing;
 use c1z::keyspace::{Family, MetadataKey};
 use c1z::ops::StoredRecord;
-use c1z::ops::convert::{ConvertOptions, FileFormat};
+use c1z::ops::convert::{ConvertOptions, FileFormat, LossKind};
 use c1z::ops::merge::{MergeOptions, MergeSummary, merge};
 use c1z::{ErrorKind, MemoryBudget, Result};
 use shingle::vfs::{FaultFs, FaultPlan, Fs, MemFs, OsFs};
@@ -279,6 +279,34 @@ fn the_run_of_the_result_tells_of_no_input() {
         merge(&partial, &output, &options).unwrap().run.sync_type,
         SyncType::Partial
     );
+}
+
+#[test]
+fn rows_that_become_one_record_are_a_loss_to_be_allowed() {
+    let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.c1z");
+    let file = Case::named("identity-collisions").path("v1.c1z");
+    let inputs = [file.clone(), file];
+    let strict = MergeOptions {
+        to: Some(FileFormat::V3),
+        ..options(&fs)
+    };
+    let error = merge(&inputs, &output, &strict).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    assert!(fs.metadata(&output).is_err());
+    let lax = MergeOptions {
+        convert: ConvertOptions {
+            allow_loss: true,
+            ..strict.convert.clone()
+        },
+        ..strict
+    };
+    let told = merge(&inputs, &output, &lax).unwrap();
+    let mut losses = told.losses.iter();
+    let same = losses.find(|(kind, _)| *kind == LossKind::SameIdentity);
+    // The same two in each of the two inputs.
+    assert_eq!(same.unwrap().1.count, 4);
 }
 
 #[test]

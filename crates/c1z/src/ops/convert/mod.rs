@@ -18,6 +18,7 @@
 
 mod downgrade;
 mod format;
+pub(super) mod identities;
 mod job;
 mod loss;
 mod options;

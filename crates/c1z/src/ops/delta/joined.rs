@@ -11,6 +11,7 @@ use super::{DeltaInput, DeltaOptions};
 use crate::engine::types::SyncRun;
 use crate::ops::RecordKind;
 use crate::ops::build::Workspace;
+use crate::ops::convert::identities::Identities;
 use crate::ops::convert::source::{self, SourceSync};
 use crate::ops::convert::{FileFormat, LossReport};
 use crate::ops::observe::{Meter, Step};
@@ -179,6 +180,10 @@ impl Reading<'_> {
         };
         let run = syncs.get(at).map(|sync| &sync.run).ok_or_else(no_sync)?;
         (self.check)(run)?;
+        // Rows of v1 files may become one record; those of v3 files are one already.
+        let folds = format == FileFormat::V1 && self.form == Form::V3;
+        let workspace = Workspace::for_output(&convert.pack_options(), output)?;
+        let mut identities = folds.then(|| Identities::new(convert, workspace.dir()));
         for kind in RecordKind::ALL {
             let mut meter = Meter::start(&*convert.observer, Step::Records(kind), None)?;
             let (form, side, losses) = (self.form, self.side, &mut *self.losses);
@@ -188,9 +193,15 @@ impl Reading<'_> {
                 form.take(&record, losses, &mut |id, bytes| {
                     let key = [&[kind as u8], id].concat();
                     let value = [&[side], bytes].concat();
+                    if let Some(identities) = &mut identities {
+                        identities.add(&key)?;
+                    }
                     Ok(rows.add(&key, &value)?)
                 })
             })?;
+        }
+        if let Some(identities) = identities {
+            identities.report(self.losses)?;
         }
         Ok(run.clone())
     }

@@ -6,10 +6,22 @@ use std::path::Path;
 use super::{MergeOptions, MergedInput};
 use crate::engine::types::{SyncRun, SyncType, Timestamp};
 use crate::ops::RecordKind;
+use crate::ops::build::Workspace;
+use crate::ops::convert::identities::Identities;
 use crate::ops::convert::source::{self, SourceRecord, SourceSync};
 use crate::ops::convert::{FileFormat, LossReport};
 use crate::ops::observe::{Meter, Step};
 use crate::{Error, ErrorKind, Result};
+
+/// What is kept beside the records of one input.
+pub(super) struct OfInput<'a> {
+    pub(super) losses: &'a mut LossReport,
+    /// Where rows may become one record.
+    pub(super) identities: Option<Identities>,
+}
+
+/// Takes the records of inputs.
+type TakeRecord<'t> = dyn FnMut(SourceRecord<'_>, &mut OfInput<'_>) -> Result<()> + 't;
 
 /// The inputs, and what is known of them so far.
 pub(super) struct Inputs<'a> {
@@ -58,10 +70,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// Gives all records to `take`, those of the base first.
-    pub(super) fn records(
-        &mut self,
-        take: &mut dyn FnMut(SourceRecord<'_>, &mut LossReport) -> Result<()>,
-    ) -> Result<()> {
+    pub(super) fn records(&mut self, take: &mut TakeRecord<'_>) -> Result<()> {
         for (path, format) in self.paths.iter().zip(self.formats.clone()) {
             self.read(path, format, take)
                 .map_err(|error| error.in_file(path))?;
@@ -69,29 +78,33 @@ impl<'a> Inputs<'a> {
         self.losses.require(self.options.convert.allow_loss)
     }
 
-    fn read(
-        &mut self,
-        path: &Path,
-        format: FileFormat,
-        take: &mut dyn FnMut(SourceRecord<'_>, &mut LossReport) -> Result<()>,
-    ) -> Result<()> {
+    fn read(&mut self, path: &Path, format: FileFormat, take: &mut TakeRecord<'_>) -> Result<()> {
         let convert = &self.options.convert;
         let source = source::open(path, format, self.output, convert)?;
         let syncs = source.syncs();
         let at = sync_of(syncs)?;
         let sync = syncs.get(at).ok_or_else(nothing_to_merge)?;
+        // Rows of v1 files may become one record; those of v3 files are one already.
+        let folds = format == FileFormat::V1 && self.format() == FileFormat::V3;
+        let workspace = Workspace::for_output(&convert.pack_options(), self.output)?;
+        let mut of_input = OfInput {
+            losses: &mut self.losses,
+            identities: folds.then(|| Identities::new(convert, workspace.dir())),
+        };
         let mut records = 0;
         for kind in RecordKind::ALL {
             if kind == RecordKind::Asset && !self.options.assets {
                 continue;
             }
             let mut meter = Meter::start(&*convert.observer, Step::Records(kind), None)?;
-            let losses = &mut self.losses;
             source.records(kind, &[at], &mut |_, record| {
                 records += 1;
                 meter.row()?;
-                take(record, losses)
+                take(record, &mut of_input)
             })?;
+        }
+        if let Some(identities) = of_input.identities {
+            identities.report(&mut self.losses)?;
         }
         self.told.push(MergedInput {
             path: path.to_owned(),

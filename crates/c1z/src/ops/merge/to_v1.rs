@@ -74,7 +74,7 @@ fn gather(inputs: &mut Inputs<'_>, scratch: Scratch, options: &MergeOptions) -> 
     };
     let mut rows = Sorter::new(scratch, sort);
     let (mut key, mut value) = (Vec::new(), Vec::new());
-    inputs.records(&mut |record, losses| match record {
+    inputs.records(&mut |record, of_input| match record {
         SourceRecord::Row(row) => {
             key.clear();
             key.push(number_of(row.kind()));
@@ -84,7 +84,7 @@ fn gather(inputs: &mut Inputs<'_>, scratch: Scratch, options: &MergeOptions) -> 
             Ok(rows.add(&key, &value)?)
         }
         SourceRecord::Unnamed(_, error) => {
-            losses.add(LossKind::Record, || error.to_string());
+            of_input.losses.add(LossKind::Record, || error.to_string());
             Ok(())
         }
         SourceRecord::Stored(_) => Err(Error::new(

@@ -32,11 +32,19 @@ pub(super) fn write(
         .observed_by(Arc::clone(&convert.observer));
     let mut upgrade = Upgrade::default();
     let rows = builder.sync();
-    inputs.records(&mut |record, losses| match record {
+    inputs.records(&mut |record, of_input| match record {
         SourceRecord::Stored(record) => rows.put(&record),
-        SourceRecord::Row(row) => upgrade.record(row, losses, &mut |record| rows.put(record)),
+        SourceRecord::Row(row) => {
+            let identities = &mut of_input.identities;
+            upgrade.record(row, of_input.losses, &mut |record| {
+                if let Some(identities) = identities {
+                    identities.add(record.key)?;
+                }
+                rows.put(record)
+            })
+        }
         SourceRecord::Unnamed(_, error) => {
-            losses.add(LossKind::Record, || error.to_string());
+            of_input.losses.add(LossKind::Record, || error.to_string());
             Ok(())
         }
     })?;
