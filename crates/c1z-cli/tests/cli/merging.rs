@@ -78,7 +78,7 @@ fn an_input_is_not_replaced_whatever_name_it_is_given() {
         let refused = merge(&files, &["--out", name.to_str().unwrap(), "--force"]);
         assert_eq!(refused.status.code(), Some(3), "{refused:?}");
         assert!(
-            testkit::golden::read_file(&base.as_ref()).unwrap()
+            testkit::golden::read_file(base.as_ref()).unwrap()
                 == testkit::golden::read_file(golden("basic").as_ref()).unwrap()
         );
     }

@@ -77,7 +77,7 @@ fn the_input_is_not_replaced() {
     assert_eq!(refused.status.code(), Some(3), "{refused:?}");
     assert!(stderr(&refused).contains("another output"), "{refused:?}");
     assert!(
-        testkit::golden::read_file(&file.as_ref()).unwrap()
+        testkit::golden::read_file(file.as_ref()).unwrap()
             == testkit::golden::read_file(v1("expandable-expanded").as_ref()).unwrap()
     );
 }

@@ -14,11 +14,11 @@
 //! unfinished syncs, one current in a handle, reads pinned to one by a view.
 //!
 //! - **One writer, many readers.** A writer locks the folder. A reader locks nothing and writes nothing; it sees the folder as it
-//!   was when it was opened, also a sync that is being written ([`overlay`]).
+//!   was when it was opened, also a sync that is being written (`overlay`).
 //! - **At every moment a sync is there or not.** An entry is made under a hidden name and gets its own by one rename; it
-//!   is deleted by losing it. What concerns several entries is decided by one record ([`intent`]).
+//!   is deleted by losing it. What concerns several entries is decided by one record (`intent`).
 //! - **The end of a sync seals its directory.** Packing it is a second step, done when asked for.
-//! - **A bounded number of entries is open**, and what entries say of themselves is cached ([`catalog`]).
+//! - **A bounded number of entries is open**, and what entries say of themselves is cached (`catalog`).
 
 mod add;
 mod catalog;

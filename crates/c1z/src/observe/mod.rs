@@ -12,7 +12,7 @@
 //! | [`SlowLog`] | says which calls took long: operation, sync, names of filters, rows, time; never contents |
 //! | [`Job`] | long operations over whole files, as an [`crate::ops::Observer`] |
 //!
-//! Names and meanings of all metrics: [`metrics`], and `docs/operations.md`.
+//! Names and meanings of all metrics: [`metrics()`], and `docs/operations.md`.
 //!
 //! ```
 //! use c1z::observe::{Telemetry, TelemetryOptions};

@@ -2,10 +2,10 @@
 //!
 //! | may differ | where that is |
 //! |---|---|
-//! | order of rows, but for sync runs, principals of an entitlement, and answers in the order of a request | [`super::listing`] and [`super::stream`] compare in any order |
-//! | page tokens | [`super::listing`] maps those of the one to those of the other; the session store's are the next key and are compared |
+//! | order of rows, but for sync runs, principals of an entitlement, and answers in the order of a request | `listing` and `stream` compare in any order |
+//! | page tokens | `listing` maps those of the one to those of the other; the session store's are the next key and are compared |
 //! | texts of errors | only kinds are compared |
-//! | digests: none means *not built* | [`Allowed::digest`]; two that exist have to be equal |
+//! | digests: none means *not built* | `Allowed::digest`; two that exist have to be equal |
 //! | engine, format, size on disk | never compared |
 //! | what v3 files cannot hold of a record (§1.8) | [`Allowed::projected`]: both sides are reduced first |
 //! | when and whether statistics were recorded | not compared where counts are asked for: recounted ones have no time; not in runs either with [`Allowed::projected`] |

@@ -190,7 +190,7 @@ mod tests {
             assert_eq!(Origin::of_message(&told, "own").unwrap(), expected);
             // A slim row says the same.
             let slim = Grant {
-                entitlement: Default::default(),
+                entitlement: Entitlement::default().into(),
                 ..grant
             };
             let slim = message::encode(&slim);
