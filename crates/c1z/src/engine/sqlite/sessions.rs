@@ -124,8 +124,9 @@ pub(super) fn delete(live: &Live, sync: &SyncId, prefix: &str, key: &str) -> Res
 
 /// Deletes all entries whose key begins with `prefix`, byte by byte.
 pub(super) fn clear(live: &Live, sync: &SyncId, prefix: &str) -> Result<()> {
+    // A part of an empty blob is null, not empty.
     let condition = "sync_id = ?1 AND key >= ?2 \
-         AND substr(CAST(key AS BLOB), 1, length(CAST(?2 AS BLOB))) = CAST(?2 AS BLOB)";
+         AND coalesce(substr(CAST(key AS BLOB), 1, length(CAST(?2 AS BLOB))), x'') = CAST(?2 AS BLOB)";
     delete_where(live, condition, [sync.as_str(), prefix])
 }
 
