@@ -19,6 +19,8 @@ use crate::faulty::{Fault, Faulty};
 use crate::grammar::{Step, held};
 use crate::observe::{self, PAGES_DIFFER};
 use crate::options::OptionSet;
+#[cfg(feature = "sqlite")]
+use crate::sqlite::Sqlite;
 use crate::stores::{AnyStore, Disk, Memory, Store, model};
 
 /// Which stores run side by side.
@@ -30,6 +32,12 @@ pub(crate) enum Lineup {
     Tee,
     /// A tee of engines that keep different things: Pebble, and the model of v1 files.
     Projected,
+    /// The model of v1 files and the engine on SQLite, with any number of syncs.
+    #[cfg(feature = "sqlite")]
+    Sqlite,
+    /// The two engines that write: Pebble in memory, or on disk, and SQLite.
+    #[cfg(feature = "sqlite")]
+    SqliteTee,
     /// The default tee with a fault planted into the Pebble engine.
     FaultyTee(Fault),
     /// The model and a Pebble engine with a fault.
@@ -37,11 +45,37 @@ pub(crate) enum Lineup {
 }
 
 impl Lineup {
-    pub(crate) const SOUND: [Self; 3] = [Self::Engines, Self::Tee, Self::Projected];
+    pub(crate) const SOUND: &[Self] = &[
+        Self::Engines,
+        Self::Tee,
+        Self::Projected,
+        #[cfg(feature = "sqlite")]
+        Self::Sqlite,
+        #[cfg(feature = "sqlite")]
+        Self::SqliteTee,
+    ];
 
     /// Whether ids of different records may be the same.
     pub(crate) fn ids_collide(self) -> bool {
-        self != Self::Projected
+        let projected = self == Self::Projected;
+        #[cfg(feature = "sqlite")]
+        let projected = projected || self == Self::SqliteTee;
+        !projected
+    }
+
+    /// Whether two answers say the same.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unused_self, reason = "only the lineups with SQLite differ")
+    )]
+    fn is_same(self, answer: &str, expected: &str) -> bool {
+        #[cfg(feature = "sqlite")]
+        if self == Self::Sqlite {
+            // A v1 file does not say when statistics were taken.
+            let without = crate::sqlite::without_written_at;
+            return without(answer) == without(expected);
+        }
+        answer == expected
     }
 
     /// The name in the file of regressions.
@@ -101,6 +135,22 @@ impl Bench {
             Lineup::Projected => {
                 let whole = model(Identity::External, false, &options, &clock);
                 vec![("tee", teed(memory(), whole, tee(Allowed::V3_AND_V1)))]
+            }
+            #[cfg(feature = "sqlite")]
+            Lineup::Sqlite => {
+                let whole = model(Identity::External, false, &options, &clock);
+                let sqlite = Sqlite::new(&options, &clock);
+                vec![("model", Box::new(whole)), ("sqlite", Box::new(sqlite))]
+            }
+            #[cfg(feature = "sqlite")]
+            Lineup::SqliteTee => {
+                let (sqlite, tee) = (Sqlite::new(&options, &clock), tee(Allowed::V3_AND_V1));
+                let pair = if seed.is_multiple_of(2) {
+                    teed(memory(), sqlite, tee)
+                } else {
+                    teed(Disk::new(&files, &options, &clock), sqlite, tee)
+                };
+                vec![("tee", pair)]
             }
             Lineup::FaultyTee(fault) => {
                 let faulty = Faulty::new(memory(), fault);
@@ -191,7 +241,7 @@ impl Bench {
                 ));
             }
             for ((about, answer), (_, expected)) in answers.iter().zip(&first) {
-                if answer != expected {
+                if !self.lineup.is_same(answer, expected) {
                     return Err(format!(
                         "{about}\n{first_name}: {expected}\n{name}: {answer}"
                     ));
@@ -204,28 +254,57 @@ impl Bench {
         Ok(())
     }
 
-    /// Every store that can is saved in both formats, and what is read of the files is what the store says.
-    fn save(&self) -> Result<(), String> {
+    /// Every store that can is saved, and what is read of its files is what the store says.
+    fn save(&mut self) -> Result<(), String> {
+        let mut is_clean = false;
         for (name, store) in &self.stores {
             let say = |error: c1z::Error| format!("{name}, saved: {error:?}");
-            let path = Path::new("v3.c1z");
             let pack = self.options.pack(&self.files);
-            let Some(sync) = held(store.engine()).first().cloned() else {
-                continue;
-            };
-            if !store.publish(path, &pack).map_err(say)? {
+            let syncs = held(store.engine());
+            if syncs.is_empty() {
                 continue;
             }
-            let live = store.engine();
-            self.same(live, "v3.c1z", &sync, Allowed::ALIKE, name)?;
-            if !self.lineup.ids_collide() {
-                self.convert("v3.c1z", "v1.c1z", FileFormat::V1)?;
-                self.same(live, "v1.c1z", &sync, Allowed::V3_AND_V1, name)?;
-                self.convert("v1.c1z", "back.c1z", FileFormat::V3)?;
-                self.same(live, "back.c1z", &sync, Allowed::ALIKE, name)?;
+            match store.publish(Path::new("saved.c1z"), &pack).map_err(say)? {
+                Some(FileFormat::V1) => {
+                    is_clean = true;
+                    self.saved_as_v1(store.engine(), &syncs, name)?;
+                }
+                Some(_) => self.saved_as_v3(store.engine(), &syncs, name)?,
+                None => {}
             }
         }
+        if is_clean {
+            // The others have nothing unsaved either once they are opened.
+            self.each(|store| store.reopen(false));
+        }
         Ok(())
+    }
+
+    /// A v3 file, and what becomes of it as a v1 file and back.
+    fn saved_as_v3(
+        &self,
+        live: &dyn StorageEngine,
+        syncs: &[SyncId],
+        name: &str,
+    ) -> Result<(), String> {
+        self.same(live, "saved.c1z", syncs, Allowed::ALIKE, name)?;
+        if self.lineup.ids_collide() {
+            return Ok(());
+        }
+        self.convert("saved.c1z", "v1.c1z", FileFormat::V1)?;
+        self.same(live, "v1.c1z", syncs, Allowed::V3_AND_V1, name)?;
+        self.convert("v1.c1z", "back.c1z", FileFormat::V3)?;
+        self.same(live, "back.c1z", syncs, Allowed::ALIKE, name)
+    }
+
+    /// A v1 file of all syncs.
+    fn saved_as_v1(
+        &self,
+        live: &dyn StorageEngine,
+        syncs: &[SyncId],
+        name: &str,
+    ) -> Result<(), String> {
+        self.same(live, "saved.c1z", syncs, Allowed::ALIKE_V1, name)
     }
 
     fn convert(&self, from: &str, to: &str, format: FileFormat) -> Result<(), String> {
@@ -240,23 +319,25 @@ impl Bench {
             .map_err(|error| format!("{from} to {to}: {error:?}"))
     }
 
-    /// A file says the same of a sync as a live store.
+    /// A file says the same of each sync as a live store.
     fn same(
         &self,
         live: &dyn StorageEngine,
         file: &str,
-        sync: &SyncId,
+        syncs: &[SyncId],
         allowed: Allowed,
         name: &str,
     ) -> Result<(), String> {
         let open = self.options.open(&self.files, &self.clock);
         let say = |error: c1z::Error| format!("{name}, {file}: {error:?}");
         let saved = c1z::open_with(file, &open).map_err(say)?;
-        let found = differences(live, saved.reader(), allowed, sync).map_err(say)?;
-        match found.first() {
-            Some(found) => Err(format!("{name} and its {file}: {found}")),
-            None => Ok(()),
+        for sync in syncs {
+            let found = differences(live, saved.reader(), allowed, sync).map_err(say)?;
+            if let Some(found) = found.first() {
+                return Err(format!("{name} and its {file}: {found}"));
+            }
         }
+        Ok(())
     }
 }
 

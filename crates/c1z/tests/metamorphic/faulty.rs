@@ -21,6 +21,7 @@ use c1z::engine::{
     Scope, StorageEngine, Writer,
 };
 use c1z::ops::build::PackOptions;
+use c1z::ops::convert::FileFormat;
 use c1z_proto::connector::v2;
 
 use crate::observe::ref_of;
@@ -211,7 +212,7 @@ impl<S: Store> Store for Faulty<S> {
         Self::new(self.inner.rebuild(), self.fault)
     }
 
-    fn publish(&self, path: &Path, options: &PackOptions) -> Result<bool> {
+    fn publish(&self, path: &Path, options: &PackOptions) -> Result<Option<FileFormat>> {
         self.inner.publish(path, options)
     }
 }

@@ -26,6 +26,8 @@ mod options;
 mod records;
 mod relations;
 mod run;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stores;
 mod tee;
 
@@ -82,6 +84,18 @@ fn a_tee_of_engines_that_keep_different_things_sees_no_difference() {
     sequences(Lineup::Projected);
 }
 
+#[test]
+#[cfg(feature = "sqlite")]
+fn sqlite_answers_as_the_model_of_many_syncs() {
+    sequences(Lineup::Sqlite);
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn the_tee_of_pebble_and_sqlite_sees_no_difference() {
+    sequences(Lineup::SqliteTee);
+}
+
 /// Seeds that failed once.
 #[test]
 fn what_failed_once_does_not_fail_again() {
@@ -91,10 +105,13 @@ fn what_failed_once_does_not_fail_again() {
     for line in seeds {
         let (name, seed) = line.split_once(' ').unwrap();
         let seed = seed.split(' ').next().unwrap_or_default().parse().unwrap();
-        let lineup = Lineup::SOUND
-            .into_iter()
-            .find(|lineup| lineup.name() == name);
-        if let Err(failure) = run(lineup.unwrap(), seed, &mut totals) {
+        let lineup = Lineup::SOUND.iter().find(|lineup| lineup.name() == name);
+        let Some(lineup) = lineup else {
+            let of_feature = cfg!(not(feature = "sqlite")) && name.starts_with("sqlite");
+            assert!(of_feature, "no lineup is called {name}");
+            continue;
+        };
+        if let Err(failure) = run(*lineup, seed, &mut totals) {
             panic!("{failure}");
         }
     }

@@ -81,7 +81,10 @@ fn records(engine: &dyn StorageEngine, scope: &Scope, size: u32, answers: &mut A
         "assets".to_owned(),
         listed(size, |page| engine.list_assets(scope, page)),
     );
-    for asset in pages(0, |page| engine.list_assets(scope, page)).unwrap_or_default() {
+    let mut assets = pages(0, |page| engine.list_assets(scope, page)).unwrap_or_default();
+    // The order of a list is the engine's own.
+    assets.sort_by(|a, b| a.id.cmp(&b.id));
+    for asset in assets {
         let data = engine.get_asset(scope, &asset.id).map(|mut asset| {
             let mut bytes = Vec::new();
             let read = asset.data.read_to_end(&mut bytes);

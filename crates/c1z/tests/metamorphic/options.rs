@@ -16,9 +16,9 @@ use testkit::clock::ManualClock;
 #[derive(Clone, Debug)]
 pub(crate) struct OptionSet {
     pub(crate) profile: Profile,
-    durability: Durability,
+    pub(crate) durability: Durability,
     /// Bytes of the buffers of a store on disk.
-    memory_bytes: u64,
+    pub(crate) memory_bytes: u64,
     digests: bool,
     encoding: PayloadEncoding,
     level: i32,

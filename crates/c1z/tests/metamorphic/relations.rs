@@ -274,7 +274,7 @@ fn published(subject: &Subject) -> Option<MemFs> {
     let store = subject.store.as_ref().unwrap();
     let pack = subject.options.pack(&fs);
     let done = store.publish("v3.c1z".as_ref(), &pack).unwrap();
-    done.then_some(fs)
+    done.is_some().then_some(fs)
 }
 
 fn to(fs: &MemFs, from: &str, output: &str, format: FileFormat) {

@@ -10,6 +10,7 @@ use c1z::engine::tee::{HasEngine, Tee};
 use c1z::engine::{Identity, PebbleOptions, PebbleStore, StorageEngine};
 use c1z::keyspace::{Deriver, Family, IndexSet};
 use c1z::ops::build::{PackOptions, publish_store};
+use c1z::ops::convert::FileFormat;
 use shingle::live::Durability;
 use shingle::vfs::MemFs;
 use testkit::chance::SeededEntropy;
@@ -27,9 +28,9 @@ pub(crate) trait Store: HasEngine + Sized + 'static {
         self.reopen(false)
     }
 
-    /// Saves it as a v3 file; false: it is none that can.
-    fn publish(&self, _: &Path, _: &PackOptions) -> c1z::Result<bool> {
-        Ok(false)
+    /// Saves it as a file of the format that it is of; none: it cannot be saved.
+    fn publish(&self, _: &Path, _: &PackOptions) -> c1z::Result<Option<FileFormat>> {
+        Ok(None)
     }
 
     /// What is wrong with it, as far as the store itself can tell.
@@ -43,7 +44,7 @@ pub(crate) trait AnyStore {
     fn engine(&self) -> &dyn StorageEngine;
     fn reopen(self: Box<Self>, read_only: bool) -> Box<dyn AnyStore>;
     fn rebuild(self: Box<Self>) -> Box<dyn AnyStore>;
-    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<bool>;
+    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>>;
     fn check(&self) -> Result<(), String>;
 }
 
@@ -60,7 +61,7 @@ impl<S: Store> AnyStore for S {
         Box::new(Store::rebuild(*self))
     }
 
-    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<bool> {
+    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>> {
         Store::publish(self, path, options)
     }
 
@@ -131,8 +132,9 @@ impl Store for Memory {
         }
     }
 
-    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<bool> {
-        publish_store(&self.store, path, options).map(|_| true)
+    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>> {
+        publish_store(&self.store, path, options)?;
+        Ok(Some(FileFormat::V3))
     }
 
     fn check(&self) -> Result<(), String> {
@@ -181,8 +183,9 @@ impl Store for Disk {
         Self { fs, options, store }
     }
 
-    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<bool> {
-        publish_store(&self.store, path, options).map(|_| true)
+    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>> {
+        publish_store(&self.store, path, options)?;
+        Ok(Some(FileFormat::V3))
     }
 }
 
@@ -197,7 +200,7 @@ impl<A: Store, B: Store> Store for Tee<A, B> {
         Tee::new(primary.rebuild(), shadow.rebuild(), options)
     }
 
-    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<bool> {
+    fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>> {
         self.primary().publish(path, options)
     }
 

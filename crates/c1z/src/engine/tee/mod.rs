@@ -38,6 +38,8 @@ pub use report::{Difference, Report};
 
 use self::journal::Journal;
 use self::report::Call;
+#[cfg(feature = "sqlite")]
+use super::SqliteStore;
 use super::model::Model;
 use super::{PebbleStore, StorageEngine};
 use crate::budget::MemoryBudget;
@@ -52,6 +54,13 @@ pub trait HasEngine: Send + Sync {
 impl HasEngine for PebbleStore {
     fn engine(&self) -> &dyn StorageEngine {
         PebbleStore::engine(self)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl HasEngine for SqliteStore {
+    fn engine(&self) -> &dyn StorageEngine {
+        SqliteStore::engine(self)
     }
 }
 

@@ -1,11 +1,15 @@
 //! The pairs that are made here, and what two engines need to agree on: what time it is, and the ids of new syncs.
 
 use std::collections::VecDeque;
+#[cfg(feature = "sqlite")]
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use shingle::vfs::Clock;
 
+#[cfg(feature = "sqlite")]
+use super::Allowed;
 use super::{HasEngine, Tee, TeeOptions};
 use crate::Result;
 use crate::engine::Profile;
@@ -13,6 +17,8 @@ use crate::engine::ids::SyncIds;
 use crate::engine::model::{Model, ModelOptions};
 use crate::engine::types::{SyncId, Timestamp};
 use crate::engine::{PebbleOptions, PebbleStore};
+#[cfg(feature = "sqlite")]
+use crate::engine::{SqliteOptions, SqliteStore};
 
 /// Rows that the model of the default pair holds at most.
 pub const MODEL_ROWS_MAX: usize = 100_000;
@@ -56,6 +62,64 @@ impl Tee<PebbleStore, Model> {
             ..tee
         };
         Ok(Self::new(pebble, Model::new(model), tee))
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Tee<PebbleStore, SqliteStore> {
+    /// The two engines that write: Pebble in memory, and SQLite in the folder `dir`, which holds no database yet. They keep
+    /// different things, so that [`super::Allowed::V3_AND_V1`] is what may differ, and ids of records have to be in bijection
+    /// with structure. Both have the profile, clock and ids of `pebble`.
+    ///
+    /// ```
+    /// # fn main() -> c1z::Result<()> {
+    /// use c1z::engine::tee::{Tee, TeeOptions};
+    /// use c1z::engine::types::SyncType;
+    /// use c1z::engine::{Lifecycle, PebbleOptions, SqliteOptions, Writer};
+    /// use c1z_proto::connector::v2::ResourceType;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let (dir, tee) = (folder.path().join("shadow"), TeeOptions::default());
+    /// let tee = Tee::pebble_and_sqlite(PebbleOptions::default(), SqliteOptions::default(), dir, tee)?;
+    /// tee.start_new_sync(&SyncType::Full, "")?;
+    /// tee.put_resource_types(&[ResourceType { id: "user".into(), ..Default::default() }])?;
+    /// tee.end_sync()?;
+    /// assert!(tee.reports().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`PebbleStore::in_memory`] and [`SqliteStore::create_in`].
+    pub fn pebble_and_sqlite(
+        pebble: PebbleOptions,
+        sqlite: SqliteOptions,
+        dir: impl AsRef<Path>,
+        tee: TeeOptions,
+    ) -> Result<Self> {
+        let (clock, ids) = (Arc::clone(&pebble.clock), Arc::clone(&pebble.ids));
+        let profile = pebble.profile;
+        let tee = TeeOptions {
+            allowed: Allowed::V3_AND_V1,
+            ..tee
+        };
+        let primary = |clock: Arc<CallClock>, ids| {
+            PebbleStore::in_memory(PebbleOptions {
+                clock,
+                ids,
+                ..pebble
+            })
+        };
+        let shadow = |clock: Arc<CallClock>, ids| {
+            let options = SqliteOptions {
+                profile,
+                clock,
+                ids,
+                ..sqlite
+            };
+            SqliteStore::create_in(dir, options)
+        };
+        Self::agreed(&clock, &ids, tee, primary, shadow)
     }
 }
 
