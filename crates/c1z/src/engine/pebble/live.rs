@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use shingle::batch::Batch;
-use shingle::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
+use shingle::sync::{AtomicBool, Mutex, MutexGuard};
 
 use super::kv::Kv;
 use super::leftovers::Leftovers;
@@ -19,6 +19,7 @@ use super::{Shared, sessions, snapshot};
 use crate::engine::reader::Metadata;
 use crate::engine::source::{Cursor, Source, SyncSnapshot};
 use crate::engine::types::{SyncId, SyncRun, Timestamp};
+use crate::sync::seals::{Sealing, Seals};
 use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, Result};
 
@@ -31,8 +32,7 @@ pub(super) struct Live {
     /// The newest; none once the store is closed.
     view: Mutex<Option<Arc<View>>>,
     handle: Mutex<Handle>,
-    /// Counts the beginnings and the ends of seals: odd while one runs.
-    seals: AtomicU64,
+    seals: Seals,
     dirty: AtomicBool,
 }
 
@@ -105,7 +105,7 @@ impl Live {
             read_only,
             view: Mutex::new(Some(Arc::new(view))),
             handle: Mutex::default(),
-            seals: AtomicU64::new(0),
+            seals: Seals::default(),
             dirty: AtomicBool::new(false),
         }
     }
@@ -156,19 +156,12 @@ impl Live {
     /// As [`Live::lock`] for a write of records, which does not wait for the end of a sync. The flag tells whether a seal
     /// came between.
     pub(super) fn lock_for_records(&self) -> Result<(MutexGuard<'_, Handle>, bool)> {
-        let before = self.seals.load(Ordering::SeqCst);
-        if before % 2 == 1 {
-            return Err(sealed());
-        }
-        let handle = self.lock()?;
-        let sealed_meanwhile = self.seals.load(Ordering::SeqCst) != before;
-        Ok((handle, sealed_meanwhile))
+        self.seals.lock_for_records(|| self.lock())
     }
 
     /// Refuses writes of records until the guard is dropped.
     pub(super) fn begin_seal(&self) -> Sealing<'_> {
-        self.seals.fetch_add(1, Ordering::SeqCst);
-        Sealing(&self.seals)
+        self.seals.begin()
     }
 
     /// Writes a batch and shows it.
@@ -212,24 +205,8 @@ impl Handle {
     }
 }
 
-/// While this lives, writes of records are refused.
-pub(super) struct Sealing<'a>(&'a AtomicU64);
-
-impl Drop for Sealing<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
 fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the store is closed")
-}
-
-pub(super) fn sealed() -> Error {
-    Error::new(
-        ErrorKind::Sealed,
-        "the sync is ending; its records cannot be written any more",
-    )
 }
 
 impl Source for Live {

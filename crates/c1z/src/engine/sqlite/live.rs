@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -20,6 +20,7 @@ use crate::engine::reader::Metadata;
 use crate::engine::source::{Cursor, Source, SyncSnapshot};
 use crate::engine::types::{SyncId, SyncRun, Timestamp};
 use crate::sync::resolve;
+use crate::sync::seals::{Sealing, Seals};
 use crate::sync::stamps::Stamps;
 use crate::{Error, ErrorKind, Result};
 
@@ -37,8 +38,7 @@ pub(super) struct Live {
     read_only: bool,
     writer: Mutex<Writer>,
     runs: Mutex<Arc<[SyncRun]>>,
-    /// Counts the beginnings and the ends of ends: odd while a sync ends.
-    seals: AtomicU64,
+    seals: Seals,
     dirty: AtomicBool,
     /// Held while the handle lives.
     _lock: Box<dyn FileLock>,
@@ -79,7 +79,7 @@ impl Live {
                 stamps: Stamps::default(),
             }),
             runs: Mutex::new(runs.into()),
-            seals: AtomicU64::new(0),
+            seals: Seals::default(),
             dirty: AtomicBool::new(false),
             _lock: lock,
         })
@@ -118,19 +118,12 @@ impl Live {
     /// As [`Live::lock`] for a write of records, which does not wait for the end of a sync. The flag tells whether one ended
     /// meanwhile.
     pub(super) fn lock_for_records(&self) -> Result<(MutexGuard<'_, Writer>, bool)> {
-        let before = self.seals.load(Ordering::SeqCst);
-        if before % 2 == 1 {
-            return Err(sealed());
-        }
-        let writer = self.lock();
-        let sealed_meanwhile = self.seals.load(Ordering::SeqCst) != before;
-        Ok((writer, sealed_meanwhile))
+        self.seals.lock_for_records(|| Ok(self.lock()))
     }
 
     /// Refuses writes of records until the guard is dropped.
     pub(super) fn begin_seal(&self) -> Sealing<'_> {
-        self.seals.fetch_add(1, Ordering::SeqCst);
-        Sealing(&self.seals)
+        self.seals.begin()
     }
 
     /// Writes in one transaction; nothing of it is left when `work` fails.
@@ -204,22 +197,6 @@ fn lock(path: &Path) -> Result<Box<dyn FileLock>> {
         }
         _ => Error::io("lock the database", path, e),
     })
-}
-
-/// While this lives, writes of records are refused.
-pub(super) struct Sealing<'a>(&'a AtomicU64);
-
-impl Drop for Sealing<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-pub(super) fn sealed() -> Error {
-    Error::new(
-        ErrorKind::Sealed,
-        "the sync is ending; its records cannot be written any more",
-    )
 }
 
 impl Source for Live {

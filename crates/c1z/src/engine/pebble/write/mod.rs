@@ -25,13 +25,14 @@ use self::records::Rule;
 use super::Shared;
 use super::kv::KvValue;
 use super::leftovers::{Change, Leftovers};
-use super::live::{Handle, Ids, Live, View, sealed};
+use super::live::{Handle, Ids, Live, View};
 use super::live_kv::LargeRow;
 use crate::Result;
 use crate::engine::Writer;
 use crate::engine::contract::Contract;
 use crate::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncId, Timestamp};
 use crate::sync::lifecycle;
+use crate::sync::seals::sealed;
 
 /// A write call on records of the current sync.
 struct Writing<'a> {

@@ -17,13 +17,14 @@ use rusqlite::Connection;
 
 use self::records::Rule;
 use super::fault::sql;
-use super::live::{self, Live, Survives, sealed};
+use super::live::{self, Live, Survives};
 use super::sessions;
 use crate::Result;
 use crate::engine::Writer;
 use crate::engine::contract::Contract;
 use crate::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncId, SyncRun};
 use crate::sync::lifecycle;
+use crate::sync::seals::sealed;
 
 /// A write call on records of the current sync.
 struct Writing<'a> {
