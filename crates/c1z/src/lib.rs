@@ -15,6 +15,7 @@ pub mod ksuid;
 pub mod observe;
 pub mod ops;
 pub mod record;
+mod sink;
 pub mod sqlite_file;
 mod store;
 mod sync;

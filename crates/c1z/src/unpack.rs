@@ -12,6 +12,7 @@ use std::sync::Arc;
 use shingle::vfs::{Fs, ReadFile, WriteFile};
 
 use crate::envelope::V1File;
+use crate::sink::Sink;
 use crate::store::OpenOptions;
 use crate::{Error, ErrorKind, Result};
 
@@ -120,19 +121,5 @@ impl ReadFile for Nameless {
 
     fn len(&self) -> u64 {
         self.len
-    }
-}
-
-/// A file as a sink of decoding.
-struct Sink<'a>(&'a mut dyn WriteFile);
-
-impl io::Write for Sink<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.write_all(buf)?;
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

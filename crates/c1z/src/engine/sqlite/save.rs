@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use shingle::vfs::{Fs as _, OsFs, ReadFile, WriteFile};
+use shingle::vfs::{Fs as _, OsFs, ReadFile};
 
 use super::fault::sql;
 use super::live::Live;
 use crate::envelope::{self, EnvelopeFile, publish, write_v1};
 use crate::ops::build::PackOptions;
+use crate::sink::Sink;
 use crate::{Error, ErrorKind, OpenOptions, Result};
 
 /// Where a database says how its journal is kept: a version for writers, one for readers.
@@ -37,20 +38,6 @@ pub(super) fn unpack(file: &Path, database: &Path, options: &OpenOptions) -> Res
         .create_new(database)
         .map_err(|e| Error::io("create the database", database, e))?;
     packed.decode_into(&mut Sink(&mut *out)).map(drop)
-}
-
-/// A file as a sink of decoding.
-struct Sink<'a>(&'a mut dyn WriteFile);
-
-impl io::Write for Sink<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.write_all(buf)?;
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Publishes the database as a v1 file.

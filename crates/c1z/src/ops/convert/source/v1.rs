@@ -13,10 +13,11 @@ use shingle::vfs::ReadFile;
 use super::{Source, SourceRecord, SourceSync, TakeRecord, TakeRow, TakeSession};
 use crate::envelope::{EnvelopeFile, OpenOptions, PayloadOptions, V1File};
 use crate::ops::RecordKind;
+use crate::ops::build::Workspace;
 use crate::ops::build::v1::{Expanded, RecordRow, RecordTable, V1Columns};
-use crate::ops::build::{Spool, Workspace};
 use crate::ops::convert::options::ConvertOptions;
 use crate::record::SessionView;
+use crate::sink::Sink;
 use crate::sqlite_file::{Database, ObjectKind};
 use crate::v1_tables::{Grants, Tables, TypedTable, V1Table, Zone};
 use crate::{Error, ErrorKind, Result};
@@ -230,15 +231,11 @@ fn decode(
     if file.declared_len()?.is_some_and(|len| len <= memory) {
         return Ok((Arc::new(file.decode_to_memory(&options.budget)?), None));
     }
-    let beside = match (&options.temporary, output.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => output.to_owned(),
-    };
-    let spool = Workspace::beside(Arc::clone(&options.fs), &*options.entropy, &beside)?;
+    let spool = Workspace::for_output(&options.pack_options(), output)?;
     let path = spool.dir().join("database");
     let created = options.fs.create(&path);
     let created = created.map_err(|e| Error::io("create a temporary file", &path, e))?;
-    let mut out = BufWriter::with_capacity(SPOOL_BUFFER, Spool(created));
+    let mut out = BufWriter::with_capacity(SPOOL_BUFFER, Sink(created));
     file.decode_into(&mut out)?;
     out.flush()
         .map_err(|e| Error::io("write a temporary file", &path, e))?;

@@ -20,9 +20,10 @@ use super::report::{Loss, RepairReport};
 use super::{RepairOptions, RunSource};
 use crate::envelope::{EnvelopeFile, V1File};
 use crate::ops::RecordKind;
+use crate::ops::build::Workspace;
 use crate::ops::build::v1::{V1Builder, V1Options, table_statements};
-use crate::ops::build::{Spool, Workspace};
 use crate::ops::observe::{Meter, Observer, Step};
+use crate::sink::Sink;
 use crate::sqlite_file::Salvage;
 use crate::v1_tables::Zone;
 use crate::{Error, ErrorKind, Result};
@@ -139,7 +140,7 @@ fn decode(
     let path = workspace.dir().join("salvaged");
     let created = fs.create(&path);
     let created = created.map_err(|e| Error::io("create a temporary file", &path, e))?;
-    let mut out = BufWriter::with_capacity(SPOOL_BUFFER, Spool(created));
+    let mut out = BufWriter::with_capacity(SPOOL_BUFFER, Sink(created));
     let decoded = file.decode_into(&mut out);
     out.flush()
         .map_err(|e| Error::io("write a temporary file", &path, e))?;
