@@ -64,6 +64,12 @@ impl MemoryBudget {
         }
     }
 
+    /// A number of sixteenths of it, bytes: what jobs divide the budget into.
+    pub(crate) fn share(&self, sixteenths: u64) -> usize {
+        let bytes = self.limit() / 16 * sixteenths;
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     /// The size of the budget, bytes.
     pub fn limit(&self) -> u64 {
         self.0.limit

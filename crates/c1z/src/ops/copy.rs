@@ -17,7 +17,8 @@ use super::{RecordKind, Step, observe::Meter};
 use crate::engine::PebbleStore;
 use crate::engine::types::{SyncId, SyncRun};
 use crate::envelope::{Existing, publish};
-use crate::{Error, ErrorKind, Result};
+use crate::sync::lifecycle::require_finished;
+use crate::{Error, Result};
 
 /// Bytes that are copied at a time.
 const CHUNK: usize = 1 << 20;
@@ -172,11 +173,7 @@ fn check_finished(run: Option<&SyncRun>) -> Result<()> {
     let Some(run) = run else {
         return Err(Error::not_found("store holds no sync"));
     };
-    if run.is_finished() {
-        return Ok(());
-    }
-    let message = format!("sync is not finished sync_id=`{}`", run.id);
-    Err(Error::new(ErrorKind::SyncNotFinished, message))
+    require_finished(run)
 }
 
 /// A source without entries of the session store.

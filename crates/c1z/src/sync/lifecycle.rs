@@ -197,6 +197,18 @@ pub(crate) fn ended(run: &SyncRun, at: Timestamp) -> SyncRun {
     }
 }
 
+/// Refuses a sync that does not have its end yet, where a job needs a whole one.
+///
+/// # Errors
+/// `SyncNotFinished`.
+pub(crate) fn require_finished(run: &SyncRun) -> Result<()> {
+    if run.is_finished() {
+        return Ok(());
+    }
+    let message = format!("sync is not finished sync_id=`{}`", run.id);
+    Err(Error::new(ErrorKind::SyncNotFinished, message))
+}
+
 /// Marks a run as verified (§2.6).
 ///
 /// # Errors

@@ -4,7 +4,8 @@ use super::loss::{LossKind, LossReport};
 use super::options::{ConvertOptions, SyncChoice};
 use super::source::{SourceSync, position};
 use crate::engine::types::SyncType;
-use crate::{Error, ErrorKind, Result};
+use crate::sync::lifecycle::require_finished;
+use crate::{Error, Result};
 
 /// The positions of the syncs for an output that holds any number, ascending.
 pub(super) fn several(
@@ -46,10 +47,8 @@ pub(super) fn one(
     };
     if let Some(sync) = syncs.get(chosen)
         && options.finished_only
-        && !is_finished(sync)
     {
-        let message = format!("sync is not finished sync_id=`{}`", sync.run.id);
-        return Err(Error::new(ErrorKind::SyncNotFinished, message));
+        require_finished(&sync.run)?;
     }
     let others = syncs.iter().enumerate().filter(|(at, _)| *at != chosen);
     for (_, sync) in others {

@@ -56,9 +56,8 @@ pub(super) fn file(job: &mut Job<'_>) -> Result<Vec<SyncSummary>> {
 }
 
 fn builder_for(job: &Job<'_>) -> Result<V1Builder> {
-    let memory = job.options.budget.limit() / 16 * SORT_SHARE;
     let options = V1Options {
-        memory_bytes: usize::try_from(memory).unwrap_or(usize::MAX),
+        memory_bytes: job.options.budget.share(SORT_SHARE),
         zone: job.options.zone.clone(),
         level: job.options.level,
     };

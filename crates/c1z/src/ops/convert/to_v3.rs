@@ -124,11 +124,10 @@ impl<'a> Plan<'a> {
         if let Some(sync) = sync {
             Ksuid::parse(sync.run.id.as_str())?;
         }
-        let memory = job.options.budget.limit() / 16 * SORT_SHARE;
         let build = BuildOptions {
             order: sync.map_or(InputOrder::Any, |sync| sync.order),
             same_identity: SameIdentity::Fold,
-            memory_bytes: usize::try_from(memory).unwrap_or(usize::MAX),
+            memory_bytes: job.options.budget.share(SORT_SHARE),
             threads: job.options.threads,
             ..BuildOptions::default()
         };

@@ -136,9 +136,8 @@ impl Joined {
 }
 
 pub(super) fn sort_options(options: &DeltaOptions) -> SortOptions {
-    let bytes = options.convert.budget.limit() / 16 * SORT_SHARE;
     SortOptions {
-        memory_bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        memory_bytes: options.convert.budget.share(SORT_SHARE),
         duplicates: Duplicates::KeepAll,
         ..SortOptions::default()
     }
@@ -182,8 +181,8 @@ impl Reading<'_> {
         (self.check)(run)?;
         // Rows of v1 files may become one record; those of v3 files are one already.
         let folds = format == FileFormat::V1 && self.form == Form::V3;
-        let workspace = Workspace::for_output(&convert.pack_options(), output)?;
-        let mut identities = folds.then(|| Identities::new(convert, workspace.dir()));
+        let identities = folds.then(|| Identities::for_output(output, convert));
+        let mut identities = identities.transpose()?;
         for kind in RecordKind::ALL {
             let mut meter = Meter::start(&*convert.observer, Step::Records(kind), None)?;
             let (form, side, losses) = (self.form, self.side, &mut *self.losses);

@@ -77,18 +77,13 @@ impl Picked<'_> {
         }
         Ok(())
     }
-
-    fn share(&self, sixteenths: u64) -> usize {
-        let bytes = self.options.convert.budget.limit() / 16 * sixteenths;
-        usize::try_from(bytes).unwrap_or(usize::MAX)
-    }
 }
 
 fn to_v3(result: &Picked<'_>, run: &SyncRun, output: &Path) -> Result<DeltaSummary> {
     let convert = &result.options.convert;
     let build = BuildOptions {
         order: InputOrder::Ascending,
-        memory_bytes: result.share(INDEX_SHARE),
+        memory_bytes: convert.budget.share(INDEX_SHARE),
         threads: convert.threads,
         ..BuildOptions::default()
     };
@@ -113,7 +108,7 @@ fn to_v3(result: &Picked<'_>, run: &SyncRun, output: &Path) -> Result<DeltaSumma
 fn to_v1(result: &Picked<'_>, run: &SyncRun, output: &Path) -> Result<DeltaSummary> {
     let convert = &result.options.convert;
     let v1 = V1Options {
-        memory_bytes: result.share(INDEX_SHARE),
+        memory_bytes: convert.budget.share(INDEX_SHARE),
         zone: convert.zone.clone(),
         level: convert.level,
     };

@@ -19,6 +19,7 @@ use crate::engine::types::{SyncId, SyncStats};
 use crate::engine::{PageRequest, page};
 use crate::envelope::Existing;
 use crate::store::{OpenOptions, Store};
+use crate::sync::lifecycle::require_finished;
 use crate::{Error, Result};
 use place::Place;
 
@@ -145,10 +146,7 @@ fn recorded(
     let reader = store.reader();
     if let Some(id) = sync {
         let run = reader.get_sync(id)?;
-        if !run.is_finished() {
-            let message = format!("sync is not finished sync_id=`{id}`");
-            return Err(Error::new(crate::ErrorKind::SyncNotFinished, message).in_file(path));
-        }
+        require_finished(&run).map_err(|error| error.in_file(path))?;
         return Ok(vec![(run.id, run.stats)]);
     }
     let mut finished = Vec::new();

@@ -6,7 +6,6 @@ use std::path::Path;
 use super::{MergeOptions, MergedInput};
 use crate::engine::types::{SyncRun, SyncType, Timestamp};
 use crate::ops::RecordKind;
-use crate::ops::build::Workspace;
 use crate::ops::convert::identities::Identities;
 use crate::ops::convert::source::{self, SourceRecord, SourceSync};
 use crate::ops::convert::{FileFormat, LossReport};
@@ -86,10 +85,10 @@ impl<'a> Inputs<'a> {
         let sync = syncs.get(at).ok_or_else(nothing_to_merge)?;
         // Rows of v1 files may become one record; those of v3 files are one already.
         let folds = format == FileFormat::V1 && self.format() == FileFormat::V3;
-        let workspace = Workspace::for_output(&convert.pack_options(), self.output)?;
+        let identities = folds.then(|| Identities::for_output(self.output, convert));
         let mut of_input = OfInput {
             losses: &mut self.losses,
-            identities: folds.then(|| Identities::new(convert, workspace.dir())),
+            identities: identities.transpose()?,
         };
         let mut records = 0;
         for kind in RecordKind::ALL {

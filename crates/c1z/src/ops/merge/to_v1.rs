@@ -31,7 +31,7 @@ pub(super) fn write(
     let pack = convert.pack_options();
     let workspace = Workspace::for_output(&pack, output)?;
     let v1 = V1Options {
-        memory_bytes: share(options, INDEX_SHARE),
+        memory_bytes: options.convert.budget.share(INDEX_SHARE),
         zone: convert.zone.clone(),
         level: convert.level,
     };
@@ -60,15 +60,10 @@ pub(super) fn write(
     })
 }
 
-fn share(options: &MergeOptions, sixteenths: u64) -> usize {
-    let bytes = options.convert.budget.limit() / 16 * sixteenths;
-    usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
 /// All rows by kind and external id.
 fn gather(inputs: &mut Inputs<'_>, scratch: Scratch, options: &MergeOptions) -> Result<Sorted> {
     let sort = SortOptions {
-        memory_bytes: share(options, SORT_SHARE),
+        memory_bytes: options.convert.budget.share(SORT_SHARE),
         duplicates: Duplicates::KeepAll,
         ..SortOptions::default()
     };

@@ -21,10 +21,9 @@ pub(super) fn write(
     options: &MergeOptions,
 ) -> Result<MergeSummary> {
     let convert = &options.convert;
-    let memory = convert.budget.limit() / 16 * SORT_SHARE;
     let build = BuildOptions {
         same_identity: SameIdentity::Newest,
-        memory_bytes: usize::try_from(memory).unwrap_or(usize::MAX),
+        memory_bytes: convert.budget.share(SORT_SHARE),
         threads: convert.threads,
         ..BuildOptions::default()
     };

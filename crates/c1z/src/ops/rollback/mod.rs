@@ -17,6 +17,7 @@ use super::convert::source::{self, Source, SourceRecord, SourceSync};
 use super::convert::{self, ConvertOptions, ConvertSummary, FileFormat};
 use crate::engine::types::SyncId;
 use crate::record::grant::Origin;
+use crate::sync::lifecycle::require_finished;
 use crate::{Error, ErrorKind, Result};
 use rolled_back::{RolledBack, origin};
 
@@ -153,10 +154,7 @@ fn plan(source: &dyn Source, options: &RollbackOptions) -> Result<(usize, Rollba
 
 fn check(sync: &SourceSync) -> Result<()> {
     let run = &sync.run;
-    if !run.is_finished() {
-        let message = format!("sync is not finished sync_id=`{}`", run.id);
-        return Err(Error::new(ErrorKind::SyncNotFinished, message));
-    }
+    require_finished(run)?;
     if !run.supports_diff {
         let message = format!("no expansion ran in the sync sync_id=`{}`", run.id);
         return Err(Error::new(ErrorKind::SyncNotExpanded, message)
