@@ -55,6 +55,7 @@ bench-convert folder:
 # Merges of random files next to a map: so many histories.
 merge-oracle histories="10000":
     C1Z_HISTORIES={{histories}} cargo test --release -p c1z --test ops -- merge::random --nocapture
+
 # Writers, readers, the background thread and the seal in so many orders each; hours of it are fine.
 schedules count="2000" seed="1":
     C1Z_SCHEDULES={{count}} C1Z_SEED={{seed}} cargo test -p shingle --features schedules --lib schedules -- --nocapture
@@ -81,7 +82,6 @@ bench-write grants="1000000" memory="256":
 # Times every kind of call beside SQLite, and names those in which ours is slower. Compiles C.
 bench-engines grants="100000":
     cargo run --release -p c1z --features sqlite --example bench_engines -- {{grants}}
-    cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}
 
 # Every operation of a whole sync on disk fails, or is the last one before the power does: docs/testing.md.
 durability:
@@ -94,6 +94,7 @@ kill kills="120" seed="1":
 # Times comparisons and merges of the large files; FOLDER holds those of 100k and a million grants.
 bench-many folder:
     bash .ci/bench-many {{folder}}
-# Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md.
+
+# Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md. Compiles C.
 soak minutes="60" seed="1000000":
-    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --test metamorphic -- --nocapture alike difference
+    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --features sqlite --test metamorphic -- --nocapture alike difference sqlite
