@@ -52,9 +52,10 @@ bench-v1 folder:
 bench-convert folder:
     bash .ci/bench-convert {{folder}}
 
-# Merges of random files next to a map: so many histories.
-merge-oracle histories="10000":
-    C1Z_HISTORIES={{histories}} cargo test --release -p c1z --test ops -- merge::random --nocapture
+# Comparisons, differences and merges of random syncs next to maps: so many histories of each, from a seed.
+many-oracle histories="10000" seed="0":
+    C1Z_HISTORIES={{histories}} C1Z_SEED={{seed}} cargo test --release -p c1z --test ops -- histories --nocapture
+
 # Writers, readers, the background thread and the seal in so many orders each; hours of it are fine.
 schedules count="2000" seed="1":
     C1Z_SCHEDULES={{count}} C1Z_SEED={{seed}} cargo test -p shingle --features schedules --lib schedules -- --nocapture
@@ -81,7 +82,6 @@ bench-write grants="1000000" memory="256":
 # Times every kind of call beside SQLite, and names those in which ours is slower. Compiles C.
 bench-engines grants="100000":
     cargo run --release -p c1z --features sqlite --example bench_engines -- {{grants}}
-    cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}
 
 # Every operation of a whole sync on disk fails, or is the last one before the power does: docs/testing.md.
 durability:
@@ -94,6 +94,7 @@ kill kills="120" seed="1":
 # Times comparisons and merges of the large files; FOLDER holds those of 100k and a million grants.
 bench-many folder:
     bash .ci/bench-many {{folder}}
+
 # Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md.
 soak minutes="60" seed="1000000":
     C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --test metamorphic -- --nocapture alike difference
