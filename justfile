@@ -85,9 +85,9 @@ bench-engines grants="100000":
 
 # Every operation of a whole sync on disk fails, or is the last one before the power does: docs/testing.md.
 durability:
-    C1Z_SWEEP_STRIDE=1 cargo test -p testkit --test durability -- --nocapture faults canaries
+    C1Z_SWEEP_STRIDE=1 C1Z_FOLDER_STRIDE=7 cargo test -p testkit --test durability -- --nocapture faults canaries
 
-# The program is killed so many times while it writes, seals and publishes, and goes on each time.
+# The programs that write a sync, and a folder of syncs, are killed so many times each, and go on each time.
 kill kills="120" seed="1":
     C1Z_KILLS={{kills}} C1Z_KILL_SEED={{seed}} cargo test -p testkit --test durability -- --nocapture kill::
 

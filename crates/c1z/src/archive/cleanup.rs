@@ -84,6 +84,7 @@ impl Archive {
             return Ok(report);
         }
         folder.options.writing.cancel.check()?;
+        folder.settle()?;
         folder.drop_entries(&entries)?;
         folder.touch();
         Ok(report)
