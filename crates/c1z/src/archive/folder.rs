@@ -338,6 +338,26 @@ impl Folder {
         Ok(store)
     }
 
+    /// Makes what was written to the current sync survive power failures. A barrier of the folder is one of all its databases, and what
+    /// is done to another of them survives only with what came before (`store-contract` §0.8).
+    pub(super) fn settle(&self) -> Result<()> {
+        match &*locked(&self.writing) {
+            Some((_, store)) => store.barrier(),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Folder::settle`] after a write to a database that may not be that of the current sync: no barrier will come to it.
+    pub(super) fn settle_other(&self, store: &Arc<PebbleStore>) -> Result<()> {
+        let writing = locked(&self.writing);
+        match &*writing {
+            Some((_, current)) if Arc::ptr_eq(current, store) => return Ok(()),
+            Some((_, current)) => current.barrier()?,
+            None => {}
+        }
+        store.barrier()
+    }
+
     /// Forgets what is open of an entry.
     pub(super) fn close_entry(&self, stem: &Stem) {
         locked(&self.opened).close(stem);

@@ -173,6 +173,7 @@ impl Archive {
     /// Those of packing and writing. All syncs are safe, whatever fails.
     pub fn close(self) -> Result<()> {
         let folder = self.contract.source();
+        folder.settle()?;
         if folder.is_writable() && folder.options.pack_on_close {
             self.pack_all()?;
         }

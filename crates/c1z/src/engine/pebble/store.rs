@@ -207,6 +207,11 @@ impl PebbleStore {
         self.live().close()
     }
 
+    /// Makes everything that was acknowledged survive power failures, once the write that is running is done.
+    pub(crate) fn barrier(&self) -> Result<()> {
+        self.live().barrier()
+    }
+
     /// The store as a part of a handle that stamps what it writes to several.
     pub(crate) fn stamped_by(self, stamps: SharedStamps) -> Result<Self> {
         self.contract.source().lock()?.stamps = stamps;
