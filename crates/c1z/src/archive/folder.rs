@@ -23,6 +23,7 @@ use crate::engine::reader::Metadata;
 use crate::engine::source::{Cursor, Source, SyncSnapshot};
 use crate::engine::types::{SyncId, SyncRun};
 use crate::engine::{PebbleOptions, PebbleStore};
+use crate::observe::Figures;
 use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, MemoryBudget, OpenOptions, Result};
 
@@ -277,6 +278,7 @@ impl Folder {
     fn open_live(&self, path: &Path) -> Result<PebbleStore> {
         let fs = Arc::clone(&self.options.reading.fs);
         let store = PebbleStore::open_in(fs, path, self.writing_options())?;
+        let store = self.watched(store);
         store.stamped_by(self.stamps.clone())
     }
 
@@ -304,11 +306,21 @@ impl Folder {
         }
     }
 
+    /// Tells what an entry counts that is written.
+    pub(super) fn watched(&self, store: PebbleStore) -> PebbleStore {
+        match &self.options.reading.telemetry {
+            Some(telemetry) => store.watched_by(telemetry),
+            None => store,
+        }
+    }
+
     pub(super) fn writing_options(&self) -> PebbleOptions {
         PebbleOptions {
             profile: self.options.reading.profile,
             clock: Arc::clone(&self.options.reading.clock),
             replace: false,
+            // Calls are those of the folder; what an entry counts is told by `watched`.
+            telemetry: None,
             ..self.options.writing.clone()
         }
     }
@@ -380,6 +392,7 @@ impl Folder {
         let opened = if self.is_writable() {
             let fs = Arc::clone(&self.options.reading.fs);
             let store = PebbleStore::create_in(fs, &path, self.writing_options())?;
+            let store = self.watched(store);
             sync_folder(self.fs(), &self.path)?;
             Opened::Live(Arc::new(store))
         } else {
@@ -396,6 +409,27 @@ impl Folder {
             Some(entry) => self.opened(&entry).map(Some),
             None => self.strays(false),
         }
+    }
+
+    /// What the folder counted, but for what its open entries say of themselves.
+    pub(crate) fn figures(&self, budget: &MemoryBudget) -> Figures {
+        let mut figures = Figures::default();
+        figures.budget(budget);
+        let size = self.size_on_disk().unwrap_or_default();
+        let watched = self.options.reading.telemetry.is_some();
+        let told = if watched { self.open_bytes() } else { 0 };
+        figures.size = size.saturating_sub(told);
+        figures
+    }
+
+    /// Bytes of the entries that are open and say how large they are.
+    fn open_bytes(&self) -> u64 {
+        let of_entries = locked(&self.opened).bytes();
+        let writing = locked(&self.writing);
+        let of_current = writing
+            .as_ref()
+            .map_or(0, |(_, store)| store.figures().size);
+        of_entries + of_current
     }
 
     /// Bytes of one entry.

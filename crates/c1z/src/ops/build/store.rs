@@ -37,6 +37,16 @@ pub(in crate::ops) fn publish_checked(
     options: &PackOptions,
     check: impl FnOnce(&BuiltSync) -> Result<()>,
 ) -> Result<V3Summary> {
+    let (pulse, options) = options.pulse();
+    pulse.end(publish_watched(store, output, &options, check))
+}
+
+fn publish_watched(
+    store: &PebbleStore,
+    output: &Path,
+    options: &PackOptions,
+    check: impl FnOnce(&BuiltSync) -> Result<()>,
+) -> Result<V3Summary> {
     let fs: Arc<dyn Fs> = Arc::clone(&options.fs);
     check_output(&*fs, output, options.existing)?;
     let workspace = match store.dir() {
