@@ -24,6 +24,7 @@ use crate::engine::source::{Cursor, Source, SyncSnapshot};
 use crate::engine::types::{SyncId, SyncRun};
 use crate::engine::{PebbleOptions, PebbleStore};
 use crate::observe::Figures;
+use crate::ops::Pulse;
 use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, MemoryBudget, OpenOptions, Result};
 
@@ -113,6 +114,7 @@ impl Folder {
         options: ArchiveOptions,
         lock: Option<Box<dyn FileLock>>,
     ) -> Result<Self> {
+        let options = watched(options);
         let listing = Listing::read(&*options.reading.fs, path)?;
         let mut folder = Self {
             path: path.to_owned(),
@@ -456,6 +458,23 @@ pub(super) fn files_of(fs: &dyn Fs, folder: &Path, entry: &Entry) -> Result<BTre
         files.insert(name, len);
     }
     Ok(files)
+}
+
+/// Options on a file system whose reads and writes tell the observer. They do not fail when it answers with an error: a write
+/// of a store that fails would end writing for good.
+fn watched(options: ArchiveOptions) -> ArchiveOptions {
+    let clock = Arc::clone(&options.reading.clock);
+    let pulse = Pulse::new(options.observer.clone(), clock);
+    pulse.stops_no_more();
+    let reading = OpenOptions {
+        fs: pulse.fs(Arc::clone(&options.reading.fs)),
+        ..options.reading
+    };
+    ArchiveOptions {
+        reading,
+        observer: pulse.shared(),
+        ..options
+    }
 }
 
 /// Whether a directory is written and not to be read as it is.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use shingle::vfs::{Clock, FileLock, Fs, Metadata, ReadFile, WriteFile};
 
 use super::observe::{Observer, Progress, SharedObserver, Step};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// An observer that hears of an operation at least every [`Pulse::INTERVAL`] while the operation reads or writes files of
 /// [`Pulse::fs`]: when nothing else is told, the last progress again, with the bytes that moved. What the observer
@@ -39,7 +39,8 @@ struct Inner {
     /// Whether reads and writes fail when the observer stopped the operation.
     stops: AtomicBool,
     is_stopped: AtomicBool,
-    /// Why the observer stopped the operation.
+    /// Why the observer stopped the operation, for reads and writes, and for the end.
+    why: Mutex<Option<(ErrorKind, String)>>,
     stopped: Mutex<Option<Error>>,
 }
 
@@ -58,6 +59,7 @@ impl Pulse {
             last: Mutex::new(Progress::of(Step::Rows)),
             stops: AtomicBool::new(true),
             is_stopped: AtomicBool::new(false),
+            why: Mutex::new(None),
             stopped: Mutex::new(None),
         }))
     }
@@ -127,7 +129,11 @@ impl Pulse {
     fn go_on(&self) -> io::Result<()> {
         let inner = &*self.0;
         if inner.is_stopped.load(Ordering::Relaxed) && inner.stops.load(Ordering::Relaxed) {
-            return Err(io::Error::other("the observer stopped the operation"));
+            let (kind, message) = lock(&inner.why).clone().unwrap_or_else(|| {
+                let message = "the observer stopped the operation";
+                (ErrorKind::Cancelled, message.to_owned())
+            });
+            return Err(io::Error::other(Error::new(kind, message)));
         }
         Ok(())
     }
@@ -144,9 +150,14 @@ impl Inner {
 
     fn stopped_by(&self, heard: Result<()>) {
         if let Err(error) = heard {
+            self.is_stopped_by(&error);
             lock(&self.stopped).get_or_insert(error);
-            self.is_stopped.store(true, Ordering::Relaxed);
         }
+    }
+
+    fn is_stopped_by(&self, error: &Error) {
+        lock(&self.why).get_or_insert_with(|| (error.kind(), error.to_string()));
+        self.is_stopped.store(true, Ordering::Relaxed);
     }
 }
 
@@ -161,8 +172,8 @@ impl Observer for Pulse {
         let next = inner.clock.monotonic() + Self::INTERVAL;
         inner.due.store(nanos(next), Ordering::Relaxed);
         let heard = inner.observer.advanced(&last);
-        if heard.is_err() {
-            inner.is_stopped.store(true, Ordering::Relaxed);
+        if let Err(error) = &heard {
+            inner.is_stopped_by(error);
         }
         heard
     }
@@ -290,7 +301,6 @@ mod tests {
     use shingle::vfs::{ManualClock, MemFs};
 
     use super::*;
-    use crate::ErrorKind;
 
     /// Keeps the bytes it is told; stops after so many calls.
     struct Heard(Mutex<Vec<(u64, u64)>>, usize);

@@ -16,6 +16,9 @@ use crate::engine::PebbleStore;
 /// A store on disk has to be on the file system of `options`. What is sealed is linked into a temporary folder beside its
 /// directory, not copied.
 ///
+/// The observer of `options` hears of packing; what the store does before that, it tells its own
+/// ([`crate::engine::PebbleOptions::observer`]).
+///
 /// # Errors
 /// `AlreadyExists`; `InvalidArgument` for an output without file name; those of [`pack`]; what stood at the output before
 /// still does then.
