@@ -158,10 +158,7 @@ fn messages(
 ) -> BTreeMap<(usize, Vec<String>), Vec<u8>> {
     let store = open(fs, path);
     let run = store.reader().latest_finished_sync(None).unwrap().unwrap();
-    let side = Side {
-        reader: store.reader(),
-        sync: &run.id,
-    };
+    let side = Side::new(store.reader(), &run.id);
     let mut found = BTreeMap::new();
     add::<v2::ResourceType>(side, 0, identity, &mut found);
     add::<v2::Resource>(side, 1, identity, &mut found);
@@ -507,10 +504,7 @@ fn what_diff_reports_is_what_a_pair_holds() {
     let sides: Vec<Side<'_>> = stores
         .iter()
         .zip(&ids)
-        .map(|(store, sync)| Side {
-            reader: store.reader(),
-            sync,
-        })
+        .map(|(store, sync)| Side::new(store.reader(), sync))
         .collect();
     let [base, applied] = sides.as_slice() else {
         panic!()

@@ -164,10 +164,7 @@ fn changes_are_those_of_sorted_maps() {
             let records = generate(&GenerateOptions::small(seed));
             let base = write(&model, &records);
             let applied = write(&model, &changed(&records, seed));
-            let side = |sync| Side {
-                reader: &model,
-                sync,
-            };
+            let side = |sync| Side::new(&model, sync);
             let (base, applied) = (side(&base), side(&applied));
             let options = DiffOptions {
                 identity,
@@ -216,10 +213,7 @@ fn many(model: &Model, count: usize) -> [SyncId; 2] {
 fn little_memory_takes_windows_and_changes_nothing() {
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 9_000);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let with = |bytes| DiffOptions {
         identity: Identity::Structural,
         as_v3: false,
@@ -251,10 +245,7 @@ fn windows_scan_no_more_than_they_must() {
     }
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 9_000);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let scanned = |bytes| {
         let options = DiffOptions {
             identity: Identity::Structural,
@@ -277,10 +268,7 @@ fn windows_scan_no_more_than_they_must() {
 fn what_stops_a_comparison_is_its_error() {
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 50);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let options = DiffOptions {
         identity: Identity::Structural,
         as_v3: false,
@@ -349,10 +337,7 @@ fn a_change_of_nothing_but_the_expansion_is_a_change() {
                 ..Default::default()
             });
         let applied = write(&model, &next);
-        let side = |sync| Side {
-            reader: &model,
-            sync,
-        };
+        let side = |sync| Side::new(&model, sync);
         let (base, applied) = (side(&base), side(&applied));
         let options = DiffOptions {
             identity,

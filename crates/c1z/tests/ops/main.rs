@@ -9,9 +9,11 @@
 mod building;
 mod copy;
 mod delta;
+mod diff_files;
 mod diffing;
 mod dump;
 mod faults;
+mod layers;
 mod maintain;
 mod merge;
 mod ndjson;
