@@ -123,7 +123,8 @@ impl<S: Source + ?Sized> Contract<S> {
         })
     }
 
-    fn attach(&self) -> bool {
+    /// Whether lists of grants show their expansions.
+    pub(crate) fn attach(&self) -> bool {
         self.profile != Profile::GoSqlite
     }
 
