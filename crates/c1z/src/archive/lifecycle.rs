@@ -82,6 +82,7 @@ impl Folder {
         let fs = Arc::clone(&self.options.reading.fs);
         let store =
             PebbleStore::create_in(fs, &making, options)?.stamped_by(self.stamps.clone())?;
+        let store = self.watched(store);
         store.engine().start_new_sync(of, parent)?;
         // A barrier: what gets a name is there after a power failure.
         store.engine().checkpoint_sync("")?;
@@ -130,7 +131,8 @@ impl Folder {
         let store = self.writable(&entry)?;
         change(store.engine())?;
         self.touch();
-        self.learn(&store, id)
+        self.learn(&store, id)?;
+        self.settle_other(&store)
     }
 }
 
@@ -164,6 +166,7 @@ impl Contract<Folder> {
             Start::Create => {}
         }
         let id = folder.fresh_id(&runs)?;
+        folder.settle()?;
         let store = folder.create_entry(of, parent, &id)?;
         folder.touch();
         let mut bindings = self.bindings();
@@ -172,12 +175,14 @@ impl Contract<Folder> {
         Ok(id)
     }
 
-    fn make_current(&self, id: &SyncId) {
+    fn make_current(&self, id: &SyncId) -> Result<()> {
         let mut bindings = self.bindings();
         if bindings.current.as_ref() != Some(id) {
+            self.source().settle()?;
             *locked(&self.source().writing) = None;
             bindings.current = Some(id.clone());
         }
+        Ok(())
     }
 }
 
@@ -192,7 +197,7 @@ impl Lifecycle for Contract<Folder> {
         let runs = self.source().sync_runs()?;
         let bindings = self.bindings().clone();
         let id = lifecycle::resume(&runs, &bindings, of, id, self.source().now())?;
-        self.make_current(&id);
+        self.make_current(&id)?;
         Ok(id)
     }
 
@@ -206,7 +211,7 @@ impl Lifecycle for Contract<Folder> {
         let bindings = self.bindings().clone();
         match lifecycle::start_or_resume(&runs, &bindings, of, id, self.source().now())? {
             Resume::Resumed(id) => {
-                self.make_current(&id);
+                self.make_current(&id)?;
                 Ok((id, false))
             }
             Resume::Start(of) => Ok((self.start(&of, "")?, true)),
@@ -216,8 +221,7 @@ impl Lifecycle for Contract<Folder> {
     fn set_current_sync(&self, id: &SyncId) -> Result<()> {
         let _handle = self.source().lock();
         self.source().home(id)?;
-        self.make_current(id);
-        Ok(())
+        self.make_current(id)
     }
 
     fn current_sync(&self) -> Option<SyncId> {
@@ -301,6 +305,7 @@ impl Lifecycle for Contract<Folder> {
                 .in_file(entry.path(&folder.path))
                 .with_hint("add its syncs to the folder one by one: `c1z archive add`"));
         }
+        folder.settle()?;
         folder.drop_entry(&entry)
     }
 

@@ -275,12 +275,9 @@ impl<S: Source + ?Sized> Reader for Contract<S> {
                 .map_or_else(|| row_number(&position.last_row), |index| Ok(index + 1))?,
             None => 0,
         };
-        let mut rows = runs
-            .get(start.min(runs.len())..)
-            .unwrap_or_default()
-            .to_vec();
-        let more = rows.len() > page.rows();
-        rows.truncate(page.rows());
+        let left = runs.get(start.min(runs.len())..).unwrap_or_default();
+        let more = left.len() > page.rows();
+        let rows: Vec<SyncRun> = left.iter().take(page.rows()).cloned().collect();
         let next_token = match rows.last() {
             Some(last) if more => {
                 let row = ((start + rows.len()) as u64).to_be_bytes();

@@ -334,7 +334,13 @@ impl Bench {
         self.convert("saved.c1z", "v1.c1z", FileFormat::V1)?;
         self.same(live, "v1.c1z", syncs, Allowed::V3_AND_V1, name)?;
         self.convert("v1.c1z", "back.c1z", FileFormat::V3)?;
-        self.same(live, "back.c1z", syncs, Allowed::ALIKE, name)
+        // In its run a conversion records statistics as the original does: without types that have no resources, and
+        // again where an edit had made them void.
+        let recounted = Allowed {
+            projected: true,
+            ..Allowed::ALIKE
+        };
+        self.same(live, "back.c1z", syncs, recounted, name)
     }
 
     /// A v1 file of all syncs.

@@ -86,7 +86,10 @@ type Map = BTreeMap<Vec<String>, Vec<u8>>;
 fn map<R: Compared>(side: Side<'_>, identity: Identity) -> Map {
     let rows = R::rows(side).unwrap().map(|record| {
         let record = record.unwrap();
-        let parts = record.identity(identity).into_iter().map(str::to_owned);
+        let parts = record
+            .identity(identity)
+            .into_iter()
+            .map(|part| part.into_owned());
         (parts.collect(), c1z_proto::encode_canonical(&record))
     });
     rows.collect()
@@ -364,5 +367,49 @@ fn a_change_of_nothing_but_the_expansion_is_a_change() {
         let kinds: Vec<_> = changes.iter().map(|(change, _)| *change).collect();
         assert_eq!(kinds, [Change::Modified], "{identity:?}");
         assert_eq!(found::<v2::Resource>(base, applied, &options), []);
+    }
+}
+
+/// Found by a random history: type and id of a resource are one text to v1 files.
+#[test]
+fn resources_of_one_external_id_are_one_record_to_v1_files() {
+    let resource = |of: &str, id: &str| v2::Resource {
+        id: v2::ResourceId {
+            resource_type: of.to_owned(),
+            resource: id.to_owned(),
+            ..Default::default()
+        }
+        .into(),
+        ..Default::default()
+    };
+    for (identity, expected) in [
+        (Identity::External, vec![Change::Modified]),
+        (Identity::Structural, vec![Change::Created, Change::Deleted]),
+    ] {
+        let model = model(identity);
+        let syncs = [resource("user", "x:1:"), resource("user:x", "1:")].map(|only| {
+            let records = Generated {
+                resources: vec![only],
+                ..Generated::default()
+            };
+            write(&model, &records)
+        });
+        let [base, applied] = syncs.each_ref().map(|sync| Side {
+            reader: &model,
+            sync,
+        });
+        let options = DiffOptions {
+            identity,
+            as_v3: false,
+            changes: &Change::ALL,
+            budget: MemoryBudget::default(),
+        };
+        let changes = found::<v2::Resource>(base, applied, &options);
+        let kinds: Vec<_> = changes.iter().map(|(change, _)| *change).collect();
+        assert_eq!(kinds, expected, "{identity:?}");
+        let now = resource("user:x", "1:");
+        let before = now.counterpart(base, identity).unwrap();
+        let is_known = identity == Identity::External;
+        assert_eq!(before, is_known.then(|| resource("user", "x:1:")));
     }
 }

@@ -12,6 +12,7 @@ mod delta;
 mod diffing;
 mod dump;
 mod faults;
+mod histories;
 mod maintain;
 mod merge;
 mod ndjson;

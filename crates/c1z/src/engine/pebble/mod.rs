@@ -36,7 +36,7 @@ mod write;
 mod tests;
 
 pub use options::PebbleOptions;
-pub use store::{EachRow, PebbleStore};
+pub use store::{Compacted, EachRow, PebbleStore};
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! Everything that engines answer with, in the form in which two answers are compared.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -279,9 +280,9 @@ impl Row for PendingExpansion {
 }
 
 /// The parts of an identity, one text; no two lists of parts are the same text.
-fn joined(parts: &[&str]) -> String {
+fn joined(parts: &[Cow<'_, str>]) -> String {
     match parts {
-        [only] => (*only).to_owned(),
+        [only] => only.to_string(),
         parts => format!("{parts:?}"),
     }
 }

@@ -1,5 +1,7 @@
 //! The kinds of records that can be compared: where their rows come from, and what identifies one.
 
+use std::borrow::Cow;
+
 use c1z_proto::connector::v2;
 use c1z_proto::schema::Described;
 
@@ -19,7 +21,7 @@ pub trait Compared: Described + Sized {
     fn rows(side: Side<'_>) -> Result<Box<dyn Iterator<Item = Result<Self>> + '_>>;
 
     /// The parts that identify the record.
-    fn identity(&self, identity: Identity) -> Vec<&str>;
+    fn identity(&self, identity: Identity) -> Vec<Cow<'_, str>>;
 
     /// The record of another sync that is the same by identity, if that sync holds one.
     fn counterpart(&self, side: Side<'_>, identity: Identity) -> Result<Option<Self>>;
@@ -36,8 +38,8 @@ impl Compared for v2::ResourceType {
         })))
     }
 
-    fn identity(&self, _: Identity) -> Vec<&str> {
-        vec![&self.id]
+    fn identity(&self, _: Identity) -> Vec<Cow<'_, str>> {
+        parts([&self.id])
     }
 
     fn counterpart(&self, side: Side<'_>, _: Identity) -> Result<Option<Self>> {
@@ -60,13 +62,35 @@ impl Compared for v2::Resource {
             .map(|rows| rows as Box<dyn Iterator<Item = Result<Self>>>)
     }
 
-    fn identity(&self, _: Identity) -> Vec<&str> {
-        resource(self).to_vec()
+    fn identity(&self, identity: Identity) -> Vec<Cow<'_, str>> {
+        match identity {
+            // Type and id may hold colons themselves; v1 files do not tell such resources apart.
+            Identity::External => vec![Cow::Owned(resource(self).join(":"))],
+            Identity::Structural => parts(resource(self)),
+        }
     }
 
-    fn counterpart(&self, side: Side<'_>, _: Identity) -> Result<Option<Self>> {
+    fn counterpart(&self, side: Side<'_>, identity: Identity) -> Result<Option<Self>> {
         let scope = Scope::Sync(side.sync.clone());
-        found(side.reader.get_resource(&scope, &reference(self)))
+        let same = found(side.reader.get_resource(&scope, &reference(self)))?;
+        if same.is_some() || identity == Identity::Structural {
+            return Ok(same);
+        }
+        // Another type and id that are the same text.
+        let text = resource(self).join(":");
+        for (at, _) in text.match_indices(':') {
+            let (of_type, rest) = text.split_at(at);
+            let id = rest.get(1..).unwrap_or_default();
+            if of_type.is_empty() || id.is_empty() {
+                continue;
+            }
+            let other = ResourceRef::new(of_type, id);
+            let other = found(side.reader.get_resource(&scope, &other))?;
+            if other.is_some() {
+                return Ok(other);
+            }
+        }
+        Ok(None)
     }
 
     fn into_v3(self) -> Result<Self> {
@@ -84,10 +108,10 @@ impl Compared for v2::Entitlement {
             .map(|rows| rows as Box<dyn Iterator<Item = Result<Self>>>)
     }
 
-    fn identity(&self, identity: Identity) -> Vec<&str> {
+    fn identity(&self, identity: Identity) -> Vec<Cow<'_, str>> {
         match identity {
-            Identity::External => vec![&self.id],
-            Identity::Structural => entitlement(self).to_vec(),
+            Identity::External => parts([&self.id]),
+            Identity::Structural => parts(entitlement(self)),
         }
     }
 
@@ -112,13 +136,13 @@ impl Compared for v2::Grant {
         Ok(Box::new(rows.map(|row| row.map(|row| row.grant))))
     }
 
-    fn identity(&self, identity: Identity) -> Vec<&str> {
+    fn identity(&self, identity: Identity) -> Vec<Cow<'_, str>> {
         match identity {
-            Identity::External => vec![&self.id],
+            Identity::External => parts([&self.id]),
             Identity::Structural => {
-                let mut parts = entitlement(&self.entitlement).to_vec();
-                parts.extend(resource(&self.principal));
-                parts
+                let mut all = parts(entitlement(&self.entitlement));
+                all.extend(parts(resource(&self.principal)));
+                all
             }
         }
     }
@@ -161,6 +185,10 @@ fn found<T>(read: Result<T>) -> Result<Option<T>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+fn parts<const N: usize>(texts: [&str; N]) -> Vec<Cow<'_, str>> {
+    texts.into_iter().map(Cow::Borrowed).collect()
 }
 
 fn reference(resource: &v2::Resource) -> ResourceRef {

@@ -1,0 +1,201 @@
+//! Times a folder of many small finished syncs: `cargo run --release -p c1z --example bench_folder -- DIR COUNT [packed]`
+//! (`just bench-folder`).
+//!
+//! DIR must not exist; nothing in it is synced while it is made. Each phase says how often it opened, listed and looked up files.
+#![expect(clippy::print_stdout, reason = "the figures are the point of the run")]
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use c1z::archive::{Archive, ArchiveOptions, CleanupOptions};
+use c1z::engine::page::collect_pages;
+use c1z::engine::types::{SyncId, SyncType};
+use c1z::engine::{GrantFilter, PageRequest, PebbleOptions, Scope, StorageEngine};
+use c1z::{Error, OpenOptions};
+use c1z_proto::connector::v2;
+use shingle::live::Durability;
+use shingle::vfs::{Clock, FaultFs, FaultPlan, Fs, Op, OsClock, OsFs};
+use testkit::durable::{Bend, BentFs};
+
+/// Leaves out what only a power failure would miss.
+#[derive(Debug)]
+struct Unsynced;
+
+impl Bend for Unsynced {
+    fn bend(&self, op: Op, _: &Path, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        match op {
+            Op::Sync | Op::SyncDir => Ok(()),
+            _ => act(),
+        }
+    }
+}
+
+/// A file system that counts, and how it is read and written.
+struct Bench {
+    counting: FaultFs,
+}
+
+impl Bench {
+    fn new() -> c1z::Result<Self> {
+        let disk: Arc<dyn Fs> = Arc::new(BentFs::new(Arc::new(OsFs), Arc::new(Unsynced)));
+        // A plan that nothing meets.
+        let plan = FaultPlan::parse("fail lock 1000000");
+        let plan = plan.map_err(|error| Error::invalid(error.to_string()))?;
+        Ok(Self {
+            counting: FaultFs::new(disk, plan),
+        })
+    }
+
+    fn options(&self) -> ArchiveOptions {
+        ArchiveOptions {
+            reading: OpenOptions {
+                fs: Arc::new(self.counting.clone()),
+                ..OpenOptions::default()
+            },
+            writing: PebbleOptions {
+                durability: Durability::None,
+                memory_bytes_max: 1 << 20,
+                threads: 1,
+                ..PebbleOptions::default()
+            },
+            ..ArchiveOptions::default()
+        }
+    }
+
+    /// Runs a phase and prints what it took.
+    fn phase<T>(&self, name: &str, run: impl FnOnce() -> c1z::Result<T>) -> c1z::Result<T> {
+        let ops = [Op::Open, Op::Read, Op::List, Op::Metadata];
+        let before = ops.map(|op| self.counting.operations(op));
+        let start = OsClock.monotonic();
+        let result = run()?;
+        let took: Duration = OsClock.monotonic().saturating_sub(start);
+        let after = ops.map(|op| self.counting.operations(op));
+        let [opened, read, listed, looked_up] = [0, 1, 2, 3].map(|i| after[i] - before[i]);
+        println!(
+            "{name:<44} {:>9.4} s  opened {opened:>6}  read {read:>6}  listed {listed:>6}  looked up {looked_up:>6}",
+            took.as_secs_f64()
+        );
+        Ok(result)
+    }
+}
+
+fn main() -> c1z::Result<()> {
+    let mut words = std::env::args().skip(1);
+    let dir = words
+        .next()
+        .ok_or_else(|| Error::invalid("DIR is missing"))?;
+    let count = words.next().and_then(|count| count.parse().ok());
+    let count: usize = count.ok_or_else(|| Error::invalid("COUNT is missing"))?;
+    let packed = words.next().is_some_and(|word| word == "packed");
+    let (bench, dir) = (Bench::new()?, Path::new(&dir));
+    println!("{count} syncs{}", if packed { ", packed" } else { "" });
+    let archive = Archive::create(dir, bench.options())?;
+    bench.phase("write them", || write(archive.engine(), count))?;
+    if packed {
+        bench.phase("pack them", || archive.pack_all().map(drop))?;
+    }
+    bench.phase("size on disk", || {
+        println!("{} bytes", archive.engine().size_on_disk()?);
+        Ok(())
+    })?;
+    bench.phase("close, the catalog with it", || archive.close())?;
+    for catalog in [false, true] {
+        let name = if catalog {
+            "with the catalog"
+        } else {
+            "without a catalog"
+        };
+        read(&bench, dir, count, catalog, name)?;
+    }
+    clean_up(&bench, dir)
+}
+
+fn write(engine: &dyn StorageEngine, count: usize) -> c1z::Result<()> {
+    for number in 0..count {
+        engine.start_new_sync(&SyncType::Full, "")?;
+        let of = |of: &str, id: &str| v2::Resource {
+            id: v2::ResourceId {
+                resource_type: of.to_owned(),
+                resource: id.to_owned(),
+                ..Default::default()
+            }
+            .into(),
+            ..Default::default()
+        };
+        let entitlement = v2::Entitlement {
+            id: "member".to_owned(),
+            resource: of("group", "g").into(),
+            ..Default::default()
+        };
+        engine.put_entitlements(std::slice::from_ref(&entitlement))?;
+        let grants: Vec<v2::Grant> = (0..3)
+            .map(|i| v2::Grant {
+                id: format!("{number} {i}"),
+                entitlement: entitlement.clone().into(),
+                principal: of("user", &i.to_string()).into(),
+                ..Default::default()
+            })
+            .collect();
+        engine.put_grants(&grants)?;
+        engine.end_sync()?;
+    }
+    Ok(())
+}
+
+fn read(bench: &Bench, dir: &Path, count: usize, catalog: bool, name: &str) -> c1z::Result<()> {
+    let options = ArchiveOptions {
+        catalog,
+        ..bench.options()
+    };
+    let archive = bench.phase(&format!("open for reading, {name}"), || {
+        Archive::open_for_reading(dir, options)
+    })?;
+    if !catalog {
+        return Ok(());
+    }
+    let engine = archive.engine();
+    let runs = bench.phase("list all runs", || {
+        collect_pages(|page| engine.list_sync_runs(page))
+    })?;
+    assert_eq!(runs.len(), count, "every sync is listed");
+    bench.phase("list all runs, 100 a page", || {
+        collect_pages(|page| {
+            engine.list_sync_runs(&PageRequest {
+                size: 100,
+                ..page.clone()
+            })
+        })
+    })?;
+    bench.phase("latest finished", || engine.latest_finished_sync(None))?;
+    let middle = runs.get(count / 2).map(|run| run.id.clone());
+    let middle: SyncId = middle.ok_or_else(|| Error::not_found("no sync"))?;
+    bench.phase("view one and list its grants", || {
+        engine.view_sync(Some(&middle))?;
+        let grants = engine.stream_grants(&Scope::Default, &GrantFilter::default())?;
+        assert_eq!(grants.count(), 3, "its grants");
+        Ok(())
+    })
+}
+
+fn clean_up(bench: &Bench, dir: &Path) -> c1z::Result<()> {
+    let archive = bench.phase("open for writing, with the catalog", || {
+        Archive::open(dir, bench.options())
+    })?;
+    let dry = CleanupOptions {
+        dry_run: true,
+        ..CleanupOptions::default()
+    };
+    bench.phase("decide what cleanup deletes", || archive.cleanup(&dry))?;
+    let report = bench.phase("clean up, 2 stay", || {
+        archive.cleanup(&CleanupOptions::default())
+    })?;
+    println!(
+        "{} syncs and {} bytes gone, {} bytes stay",
+        report.deleted.len(),
+        report.bytes,
+        archive.engine().size_on_disk()?
+    );
+    bench.phase("close", || archive.close())
+}
