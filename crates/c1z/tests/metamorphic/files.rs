@@ -3,6 +3,7 @@
 //!
 //! The records are read of the first store of the bench, when a sync is kept, and so not of the files.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -63,8 +64,8 @@ pub(crate) type Records = BTreeMap<(usize, Vec<String>), Vec<u8>>;
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) path: String,
+    pub(crate) run: SyncRun,
     format: FileFormat,
-    run: SyncRun,
     records: Records,
 }
 
@@ -78,11 +79,7 @@ pub(crate) struct Files<'a> {
 type Checked = Result<(), String>;
 
 impl<'a> Files<'a> {
-    pub(crate) fn new(
-        fs: &'a MemFs,
-        options: &'a OptionSet,
-        clock: &'a Arc<ManualClock>,
-    ) -> Self {
+    pub(crate) fn new(fs: &'a MemFs, options: &'a OptionSet, clock: &'a Arc<ManualClock>) -> Self {
         Self { fs, options, clock }
     }
 
@@ -91,7 +88,7 @@ impl<'a> Files<'a> {
             fs: Arc::new(self.fs.clone()),
             entropy: Arc::new(SeededEntropy::seeded(17)),
             existing: Existing::Replace,
-            budget: MemoryBudget::new(self.options.read_bytes()),
+            budget: MemoryBudget::new(self.options.job_bytes()),
             threads: self.options.threads(),
             zone: c1z::v1_tables::Zone::utc(),
             ..ConvertOptions::default()
@@ -128,6 +125,7 @@ impl<'a> Files<'a> {
         }
         let run = engine.get_sync(id).map_err(say)?;
         let records = records(engine, id, identity(format)).map_err(say)?;
+        same(&self.records(&path, &run, format)?, &records)?;
         Ok(Kept {
             path,
             format,
@@ -153,10 +151,12 @@ impl<'a> Files<'a> {
     fn snapshot(&self, a: &Kept) -> Checked {
         let _ = self.fs.remove_file(Path::new("snapshot.c1z"));
         snapshot(&a.path, "snapshot.c1z", &self.convert()).map_err(|error| format!("{error:?}"))?;
-        let bytes = |path: &str| self.fs.open(Path::new(path)).and_then(|file| {
-            let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
-            file.read_exact_at(0, &mut bytes).map(|()| bytes)
-        });
+        let bytes = |path: &str| {
+            self.fs.open(Path::new(path)).and_then(|file| {
+                let mut bytes = vec![0; usize::try_from(file.len()).unwrap()];
+                file.read_exact_at(0, &mut bytes).map(|()| bytes)
+            })
+        };
         same(&bytes("snapshot.c1z").unwrap(), &bytes(&a.path).unwrap())
     }
 
@@ -194,7 +194,13 @@ impl<'a> Files<'a> {
     /// The base without the deletions and with the upserts is the applied sync, and neither holds more than it must.
     fn pair(&self, a: &Kept, b: &Kept) -> Result<bool, String> {
         let [base, applied] = [a, b].map(input);
-        let made = pair(&base, &applied, "upserts.c1z", "deletions.c1z", &self.delta());
+        let made = pair(
+            &base,
+            &applied,
+            "upserts.c1z",
+            "deletions.c1z",
+            &self.delta(),
+        );
         if !a.run.supports_diff || !b.run.supports_diff {
             return refused(made, ErrorKind::FailedPrecondition);
         }
@@ -279,7 +285,9 @@ impl<'a> Files<'a> {
 
     fn rows(&self, path: &str) -> Result<Rows, String> {
         let store = self.open(path)?;
-        let database = store.database().ok_or_else(|| format!("{path} has no rows"))?;
+        let database = store
+            .database()
+            .ok_or_else(|| format!("{path} has no rows"))?;
         let mut scan = database.scan(Bounds::all(), ScanOptions::default());
         let mut rows = Rows::new();
         while let Some((key, value)) = scan.next().map_err(|error| format!("{path}: {error}"))? {
@@ -300,7 +308,9 @@ fn newest(left: Rows, right: Rows) -> Rows {
             continue;
         };
         let at = record.discovered_at().unwrap();
-        let held = winners.get(&key).and_then(|held| StoredRecord::of_row(&key, held));
+        let held = winners
+            .get(&key)
+            .and_then(|held| StoredRecord::of_row(&key, held));
         if held.is_none_or(|held| held.discovered_at().unwrap() <= at) {
             winners.insert(key, value);
         }
@@ -365,8 +375,8 @@ fn add<R: Compared>(
 ) -> c1z::Result<()> {
     for record in R::rows(side)? {
         let record = record?;
-        let parts = record.identity(identity).into_iter().map(str::to_owned);
-        let parts = parts.collect();
+        let parts = record.identity(identity).into_iter();
+        let parts = parts.map(Cow::into_owned).collect();
         found.insert((kind, parts), c1z_proto::encode_canonical(&record));
     }
     Ok(())

@@ -36,6 +36,7 @@ impl Folder {
             open_entries_max: options.open_entries,
             pack_on_close: options.pack_on_close,
             catalog: options.catalog,
+            ..ArchiveOptions::default()
         };
         Self {
             archive: Archive::create(FOLDER, options.clone()).unwrap(),

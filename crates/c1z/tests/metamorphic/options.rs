@@ -118,8 +118,9 @@ impl OptionSet {
         }
     }
 
-    pub(crate) fn read_bytes(&self) -> u64 {
-        self.read_bytes
+    /// Bytes of an operation over files: what its threads need at least.
+    pub(crate) fn job_bytes(&self) -> u64 {
+        self.read_bytes.max(64 << 20)
     }
 
     pub(crate) fn threads(&self) -> usize {

@@ -1,8 +1,8 @@
 //! Retention, written again in the words of `store-contract` §2.7: what a cleanup has to delete.
 
+use c1z::engine::StorageEngine;
 use c1z::engine::page::collect_pages;
 use c1z::engine::types::{SyncId, SyncRun, SyncType};
-use c1z::engine::StorageEngine;
 
 /// The syncs that go, in the order of their creation.
 pub(crate) fn expired(runs: &[SyncRun], current: Option<&SyncId>, keep: usize) -> Vec<SyncId> {
@@ -12,7 +12,9 @@ pub(crate) fn expired(runs: &[SyncRun], current: Option<&SyncId>, keep: usize) -
         .collect();
     let of = |types: &[SyncType]| -> Vec<&SyncRun> {
         let wanted = candidates.iter().copied();
-        wanted.filter(|run| types.contains(&run.sync_type)).collect()
+        wanted
+            .filter(|run| types.contains(&run.sync_type))
+            .collect()
     };
     let full = of(&[SyncType::Full]);
     let partial = of(&[SyncType::Partial, SyncType::ResourcesOnly]);
