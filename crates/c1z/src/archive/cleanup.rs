@@ -93,7 +93,6 @@ impl Archive {
             ..Progress::of(OpStep::Remove)
         })?;
         folder.drop_entries(&entries)?;
-        folder.touch();
         Ok(report)
     }
 }

@@ -1,6 +1,7 @@
 //! Stores side by side that take the same steps: their answers have to be the same, and what can be read of them.
 
 use std::path::Path;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ use testkit::chance::Chance;
 use testkit::clock::ManualClock;
 
 use crate::faulty::{Fault, Faulty};
-use crate::grammar::{Step, held};
+use crate::files::{FileOp, Files, Kept};
+use crate::folder::Folder;
+use crate::grammar::{Named, Step, held, outcome};
 use crate::observe::{self, PAGES_DIFFER};
 use crate::options::OptionSet;
 #[cfg(feature = "sqlite")]
@@ -38,6 +41,8 @@ pub(crate) enum Lineup {
     /// The two engines that write: Pebble in memory, or on disk, and SQLite.
     #[cfg(feature = "sqlite")]
     SqliteTee,
+    /// The model of many syncs, and a folder.
+    Folder,
     /// The default tee with a fault planted into the Pebble engine.
     FaultyTee(Fault),
     /// The model and a Pebble engine with a fault.
@@ -49,6 +54,7 @@ impl Lineup {
         Self::Engines,
         Self::Tee,
         Self::Projected,
+        Self::Folder,
         #[cfg(feature = "sqlite")]
         Self::Sqlite,
         #[cfg(feature = "sqlite")]
@@ -61,6 +67,15 @@ impl Lineup {
         #[cfg(feature = "sqlite")]
         let projected = projected || self == Self::SqliteTee;
         !projected
+    }
+
+    /// Whether its stores hold any number of syncs.
+    pub(crate) fn is_of_many(self) -> bool {
+        #[cfg(feature = "sqlite")]
+        if self == Self::Sqlite {
+            return true;
+        }
+        self == Self::Folder
     }
 
     /// Whether two answers say the same.
@@ -92,7 +107,12 @@ pub(crate) struct Bench {
     stores: Vec<(&'static str, Box<dyn AnyStore>)>,
     /// Where stores on disk are, and saved files.
     files: MemFs,
+    /// Finished syncs as files of their own.
+    kept: Vec<Kept>,
 }
+
+/// Files that are kept at most.
+const KEPT_MAX: usize = 4;
 
 /// When the clocks start.
 pub(crate) const START: Timestamp = Timestamp {
@@ -152,6 +172,11 @@ impl Bench {
                 };
                 vec![("tee", pair)]
             }
+            Lineup::Folder => {
+                let many = model(Identity::Structural, false, &options, &clock);
+                let folder = Folder::new(&files, &options, &clock);
+                vec![("model", Box::new(many)), ("folder", Box::new(folder))]
+            }
             Lineup::FaultyTee(fault) => {
                 let faulty = Faulty::new(memory(), fault);
                 vec![("tee", teed(faulty, structural(), tee(Allowed::ALIKE)))]
@@ -167,6 +192,7 @@ impl Bench {
             clock,
             stores,
             files,
+            kept: Vec::new(),
         }
     }
 
@@ -186,6 +212,11 @@ impl Bench {
             Step::Reopen { read_only } => self.each(|store| store.reopen(*read_only)),
             Step::Rebuild => self.each(AnyStore::rebuild),
             Step::Save => self.save()?,
+            Step::Cleanup(keep) => {
+                return self.alike(step, |_, store| outcome(store.cleanup(*keep)));
+            }
+            Step::Keep(sync) => return self.keep(*sync),
+            Step::Files(of, a, b) => return self.over_files(*of, *a, *b),
             Step::Wait(by) => self.clock.advance(*by),
             Step::GoBack(by) => self.clock.go_back(*by),
             Step::Compare(size) => self.compare(*size)?,
@@ -196,8 +227,17 @@ impl Bench {
 
     fn call(&self, step: &Step) -> Result<bool, String> {
         let held = held(self.engine());
-        let mut answers = self.stores.iter().map(|(name, store)| {
-            let answer = step.call(store.engine(), &held);
+        self.alike(step, |_, store| step.call(store.engine(), &held))
+    }
+
+    /// What all stores answer alike to a step.
+    fn alike(
+        &self,
+        step: &Step,
+        call: impl Fn(usize, &dyn AnyStore) -> String,
+    ) -> Result<bool, String> {
+        let mut answers = self.stores.iter().enumerate().map(|(at, (name, store))| {
+            let answer = call(at, &**store);
             (*name, answer)
         });
         let (first_name, first) = answers.next().unwrap();
@@ -311,6 +351,54 @@ impl Bench {
         name: &str,
     ) -> Result<(), String> {
         self.same(live, "saved.c1z", syncs, Allowed::ALIKE_V1, name)
+    }
+
+    /// Keeps a finished sync: every store that can saves a file, of which a clone is taken.
+    fn keep(&mut self, sync: Named) -> Result<bool, String> {
+        let id = sync.id(&held(self.engine()));
+        let run = self.engine().get_sync(&id);
+        if !run.is_ok_and(|run| run.is_finished()) {
+            return Ok(false);
+        }
+        let files = Files::new(&self.files, &self.options, &self.clock);
+        let pack = self.options.pack(&self.files);
+        for (name, store) in &self.stores {
+            let say = |error: c1z::Error| format!("{name}, kept: {error:?}");
+            let saved = Path::new("isolated.c1z");
+            let Some(format) = store.isolate(&id, saved, &pack).map_err(say)? else {
+                continue;
+            };
+            let kept = files.keep(saved, &id, format, self.engine(), self.kept.len())?;
+            let allowed = match format {
+                FileFormat::V1 => Allowed::ALIKE_V1,
+                // What is recorded of a sync is counted again: asked for it is the same.
+                _ => Allowed {
+                    projected: true,
+                    ..Allowed::ALIKE
+                },
+            };
+            self.same(
+                store.engine(),
+                &kept.path,
+                slice::from_ref(&id),
+                allowed,
+                name,
+            )?;
+            self.kept.push(kept);
+        }
+        if self.kept.len() > KEPT_MAX {
+            self.kept.drain(..1);
+        }
+        Ok(true)
+    }
+
+    fn over_files(&self, of: FileOp, a: usize, b: usize) -> Result<bool, String> {
+        if self.kept.is_empty() {
+            return Ok(false);
+        }
+        let kept = |at: usize| self.kept.get(at % self.kept.len()).unwrap();
+        let files = Files::new(&self.files, &self.options, &self.clock);
+        files.check(of, kept(a), kept(b))
     }
 
     fn convert(&self, from: &str, to: &str, format: FileFormat) -> Result<(), String> {

@@ -14,6 +14,7 @@ use c1z::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncId, SyncType
 use c1z_proto::connector::v2;
 use testkit::chance::Chance;
 
+use crate::files::FileOp;
 use crate::records::Records;
 
 /// How records are put.
@@ -34,7 +35,7 @@ pub(crate) enum Named {
 }
 
 impl Named {
-    fn id(self, held: &[SyncId]) -> SyncId {
+    pub(crate) fn id(self, held: &[SyncId]) -> SyncId {
         let known = match self {
             Named::Held(place) => held.get(place.checked_rem(held.len()).unwrap_or(0)),
             Named::Unknown => None,
@@ -71,6 +72,12 @@ pub(crate) enum Step {
     Verify(Named, Verification),
     Unverify(Named),
     DeleteSync(Named),
+    /// Deletes what retention does not keep, of which so many full syncs.
+    Cleanup(usize),
+    /// Keeps a finished sync as a file of its own: a clone of a saved file.
+    Keep(Named),
+    /// An operation over two of the kept files.
+    Files(FileOp, usize, usize),
     /// Closes and opens the store.
     Reopen {
         read_only: bool,
@@ -160,6 +167,23 @@ fn prefix(chance: &mut Chance) -> String {
 }
 
 impl Step {
+    /// A step of stores that hold many syncs: few, so that most steps write what these are about.
+    pub(crate) fn draw_of_many(chance: &mut Chance, is_writing: bool) -> Self {
+        match chance.below(20) {
+            0 => Step::Cleanup(1 + chance.below(3)),
+            1..=3 if is_writing => Step::End,
+            1..=3 => Step::Start(sync_type(chance), String::new()),
+            4..=6 => Step::SupportsDiff(named(chance)),
+            7 => Step::View(Some(named(chance))),
+            8..=12 => Step::Keep(named(chance)),
+            _ => Step::Files(
+                *chance.pick(&FileOp::ALL).unwrap_or(&FileOp::Diff),
+                chance.below(4),
+                chance.below(4),
+            ),
+        }
+    }
+
     /// Draws a step. Most write records where a sync is current, and make one current where none is.
     pub(crate) fn draw(chance: &mut Chance, records: &Records, is_writing: bool) -> Self {
         if !is_writing && chance.percent(50) {
@@ -278,6 +302,9 @@ impl Step {
             Step::DeleteSync(sync) => outcome(engine.delete_sync_run(&sync.id(held))),
             Step::Reopen { .. }
             | Step::Rebuild
+            | Step::Cleanup(_)
+            | Step::Keep(_)
+            | Step::Files(..)
             | Step::Save
             | Step::Wait(_)
             | Step::GoBack(_)

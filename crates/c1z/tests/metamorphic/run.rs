@@ -73,7 +73,12 @@ pub(crate) fn run(lineup: Lineup, seed: u64, totals: &mut Totals) -> Result<(), 
     let count = 1 + chance.below(STEPS_MAX);
     for number in 0..count {
         let is_writing = bench.engine().current_sync().is_some();
-        let mut now = vec![Step::draw(&mut chance, &records, is_writing)];
+        let of_many = lineup.is_of_many() && chance.percent(30);
+        let mut now = vec![if of_many {
+            Step::draw_of_many(&mut chance, is_writing)
+        } else {
+            Step::draw(&mut chance, &records, is_writing)
+        }];
         if chance.percent(10) || number + 1 == count {
             now.push(Step::Compare(
                 *chance.pick(&[1, 2, 3, 7, 1_000]).unwrap_or(&1),

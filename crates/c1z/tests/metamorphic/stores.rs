@@ -7,6 +7,7 @@ use std::sync::Arc;
 use c1z::engine::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::tee::{HasEngine, Tee};
+use c1z::engine::types::SyncId;
 use c1z::engine::{Identity, PebbleOptions, PebbleStore, StorageEngine};
 use c1z::keyspace::{Deriver, Family, IndexSet};
 use c1z::ops::build::{PackOptions, publish_store};
@@ -17,6 +18,7 @@ use testkit::chance::SeededEntropy;
 use testkit::clock::ManualClock;
 
 use crate::options::OptionSet;
+use crate::retention;
 
 /// An owned store.
 pub(crate) trait Store: HasEngine + Sized + 'static {
@@ -33,6 +35,21 @@ pub(crate) trait Store: HasEngine + Sized + 'static {
         Ok(None)
     }
 
+    /// Saves a file that holds at least this sync; none: it cannot be saved.
+    fn isolate(
+        &self,
+        _: &SyncId,
+        path: &Path,
+        options: &PackOptions,
+    ) -> c1z::Result<Option<FileFormat>> {
+        self.publish(path, options)
+    }
+
+    /// Deletes what retention does not keep, and says what that was.
+    fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>> {
+        retention::by_hand(HasEngine::engine(self), keep)
+    }
+
     /// What is wrong with it, as far as the store itself can tell.
     fn check(&self) -> Result<(), String> {
         Ok(())
@@ -45,6 +62,13 @@ pub(crate) trait AnyStore {
     fn reopen(self: Box<Self>, read_only: bool) -> Box<dyn AnyStore>;
     fn rebuild(self: Box<Self>) -> Box<dyn AnyStore>;
     fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>>;
+    fn isolate(
+        &self,
+        id: &SyncId,
+        path: &Path,
+        options: &PackOptions,
+    ) -> c1z::Result<Option<FileFormat>>;
+    fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>>;
     fn check(&self) -> Result<(), String>;
 }
 
@@ -63,6 +87,19 @@ impl<S: Store> AnyStore for S {
 
     fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>> {
         Store::publish(self, path, options)
+    }
+
+    fn isolate(
+        &self,
+        id: &SyncId,
+        path: &Path,
+        options: &PackOptions,
+    ) -> c1z::Result<Option<FileFormat>> {
+        Store::isolate(self, id, path, options)
+    }
+
+    fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>> {
+        Store::cleanup(self, keep)
     }
 
     fn check(&self) -> Result<(), String> {
