@@ -162,11 +162,8 @@ impl<'a> Files<'a> {
 
     fn diff(&self, a: &Kept, b: &Kept) -> Checked {
         let (base, applied) = (self.open(&a.path)?, self.open(&b.path)?);
-        let (base, applied) = (base.reader(), applied.reader());
-        let [base, applied] = [(base, a), (applied, b)].map(|(reader, kept)| Side {
-            reader,
-            sync: &kept.run.id,
-        });
+        let [base, applied] =
+            [(&base, a), (&applied, b)].map(|(store, kept)| Side::of_store(store, &kept.run.id));
         let found = changes(base, applied, identity(a.format)).map_err(|e| format!("{e:?}"))?;
         same(&found, &expected_changes(&a.records, &b.records))?;
         let none = changes(base, base, identity(a.format)).map_err(|e| format!("{e:?}"))?;
@@ -355,7 +352,7 @@ pub(crate) fn records(
     sync: &SyncId,
     identity: Identity,
 ) -> c1z::Result<Records> {
-    let side = Side { reader, sync };
+    let side = Side::new(reader, sync);
     let mut found = Records::new();
     add::<v2::ResourceType>(side, 0, identity, &mut found)?;
     add::<v2::Resource>(side, 1, identity, &mut found)?;
