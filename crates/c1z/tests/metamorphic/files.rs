@@ -64,8 +64,8 @@ pub(crate) type Records = BTreeMap<(usize, Vec<String>), Vec<u8>>;
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) path: String,
-    pub(crate) run: SyncRun,
     format: FileFormat,
+    run: SyncRun,
     records: Records,
 }
 
@@ -162,11 +162,9 @@ impl<'a> Files<'a> {
 
     fn diff(&self, a: &Kept, b: &Kept) -> Checked {
         let (base, applied) = (self.open(&a.path)?, self.open(&b.path)?);
-        let (base, applied) = (base.reader(), applied.reader());
-        let [base, applied] = [(base, a), (applied, b)].map(|(reader, kept)| Side {
-            reader,
-            sync: &kept.run.id,
-        });
+        // By stored rows where both are v3 files, else by messages.
+        let base = Side::of_store(&base, &a.run.id);
+        let applied = Side::of_store(&applied, &b.run.id);
         let found = changes(base, applied, identity(a.format)).map_err(|e| format!("{e:?}"))?;
         same(&found, &expected_changes(&a.records, &b.records))?;
         let none = changes(base, base, identity(a.format)).map_err(|e| format!("{e:?}"))?;
@@ -355,7 +353,7 @@ pub(crate) fn records(
     sync: &SyncId,
     identity: Identity,
 ) -> c1z::Result<Records> {
-    let side = Side { reader, sync };
+    let side = Side::new(reader, sync);
     let mut found = Records::new();
     add::<v2::ResourceType>(side, 0, identity, &mut found)?;
     add::<v2::Resource>(side, 1, identity, &mut found)?;
