@@ -1,9 +1,11 @@
 //! Stores side by side that take the same steps: their answers have to be the same, and what can be read of them.
 
+mod failing;
+
 use std::path::Path;
 use std::slice;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use c1z::MemoryBudget;
 use c1z::engine::tee::{Allowed, CompareOptions, Tee, TeeOptions, compare};
@@ -12,14 +14,14 @@ use c1z::engine::{Identity, Reader, StorageEngine};
 use c1z::envelope::Existing;
 use c1z::ops::NoObserver;
 use c1z::ops::convert::{ConvertOptions, FileFormat, convert};
-use shingle::vfs::MemFs;
+use shingle::vfs::{Clock as _, MemFs};
 use testkit::chance::Chance;
 use testkit::clock::ManualClock;
 
 use crate::faulty::{Fault, Faulty};
 use crate::files::{FileOp, Files, Kept};
 use crate::folder::Folder;
-use crate::grammar::{Named, Step, held, outcome};
+use crate::grammar::{Named, Step, held};
 use crate::observe::{self, PAGES_DIFFER};
 use crate::options::OptionSet;
 #[cfg(feature = "sqlite")]
@@ -78,6 +80,11 @@ impl Lineup {
         self == Self::Folder
     }
 
+    /// Whether a store of it is on a file system that fails when it is told to.
+    pub(crate) fn can_fail(self) -> bool {
+        matches!(self, Self::Engines | Self::Folder)
+    }
+
     /// Whether two answers say the same.
     #[cfg_attr(
         not(feature = "sqlite"),
@@ -109,6 +116,10 @@ pub(crate) struct Bench {
     files: MemFs,
     /// Finished syncs as files of their own.
     kept: Vec<Kept>,
+    /// The latest that the clock told.
+    latest: SystemTime,
+    /// File operations that failed.
+    faults: u64,
 }
 
 /// Files that are kept at most.
@@ -193,12 +204,19 @@ impl Bench {
             stores,
             files,
             kept: Vec::new(),
+            latest: SystemTime::UNIX_EPOCH,
+            faults: 0,
         }
     }
 
     /// What of its options was drawn.
     pub(crate) fn options(&self) -> &OptionSet {
         &self.options
+    }
+
+    /// File operations that failed so far.
+    pub(crate) fn faults(&self) -> u64 {
+        self.faults
     }
 
     /// The first store's engine.
@@ -208,13 +226,12 @@ impl Bench {
 
     /// Takes one step with all, and compares what comes of it; tells whether it succeeded.
     pub(crate) fn take(&mut self, step: &Step) -> Result<bool, String> {
+        self.latest = self.latest.max(self.clock.now());
         match step {
+            Step::Failing(operation, step) => return self.failing(*operation, step),
             Step::Reopen { read_only } => self.each(|store| store.reopen(*read_only)),
             Step::Rebuild => self.each(AnyStore::rebuild),
             Step::Save => self.save()?,
-            Step::Cleanup(keep) => {
-                return self.alike(step, |_, store| outcome(store.cleanup(*keep)));
-            }
             Step::Keep(sync) => return self.keep(*sync),
             Step::Files(of, a, b) => return self.over_files(*of, *a, *b),
             Step::Wait(by) => self.clock.advance(*by),
@@ -227,7 +244,7 @@ impl Bench {
 
     fn call(&self, step: &Step) -> Result<bool, String> {
         let held = held(self.engine());
-        self.alike(step, |_, store| step.call(store.engine(), &held))
+        self.alike(step, |_, store| step.answer(store, &held))
     }
 
     /// What all stores answer alike to a step.
@@ -260,6 +277,10 @@ impl Bench {
             .into_iter()
             .map(|(name, store)| (name, change(store)));
         self.stores = changed.collect();
+    }
+
+    fn open_all_again(&mut self) {
+        self.each(|store| store.reopen(false));
     }
 
     /// Compares everything that can be read.
@@ -315,7 +336,7 @@ impl Bench {
         }
         if is_clean {
             // The others have nothing unsaved either once they are opened.
-            self.each(|store| store.reopen(false));
+            self.open_all_again();
         }
         Ok(())
     }
@@ -362,12 +383,14 @@ impl Bench {
         }
         let files = Files::new(&self.files, &self.options, &self.clock);
         let pack = self.options.pack(&self.files);
+        let mut is_clean = false;
         for (name, store) in &self.stores {
             let say = |error: c1z::Error| format!("{name}, kept: {error:?}");
             let saved = Path::new("isolated.c1z");
             let Some(format) = store.isolate(&id, saved, &pack).map_err(say)? else {
                 continue;
             };
+            is_clean |= format == FileFormat::V1;
             let kept = files.keep(saved, &id, format, self.engine(), self.kept.len())?;
             let allowed = match format {
                 FileFormat::V1 => Allowed::ALIKE_V1,
@@ -385,6 +408,9 @@ impl Bench {
                 name,
             )?;
             self.kept.push(kept);
+        }
+        if is_clean {
+            self.open_all_again();
         }
         if self.kept.len() > KEPT_MAX {
             self.kept.drain(..1);

@@ -64,8 +64,8 @@ pub(crate) type Records = BTreeMap<(usize, Vec<String>), Vec<u8>>;
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) path: String,
-    pub(crate) run: SyncRun,
     format: FileFormat,
+    run: SyncRun,
     records: Records,
 }
 

@@ -10,12 +10,14 @@ use c1z::engine::types::SyncId;
 use c1z::envelope::Existing;
 use c1z::ops::build::PackOptions;
 use c1z::ops::convert::FileFormat;
-use shingle::vfs::MemFs;
+use c1z::{ErrorKind, OpenOptions};
+use shingle::live::Durability;
+use shingle::vfs::{FaultFs, FaultPlan, MemFs};
 use testkit::chance::SeededEntropy;
 use testkit::clock::ManualClock;
 
 use crate::options::OptionSet;
-use crate::stores::Store;
+use crate::stores::{Store, arm, disarm};
 
 /// Where the folder is.
 const FOLDER: &str = "syncs";
@@ -24,12 +26,17 @@ const FOLDER: &str = "syncs";
 pub(crate) struct Folder {
     archive: Archive,
     options: ArchiveOptions,
+    fs: FaultFs,
 }
 
 impl Folder {
     pub(crate) fn new(fs: &MemFs, options: &OptionSet, clock: &Arc<ManualClock>) -> Self {
+        let faults = FaultFs::new(Arc::new(fs.clone()), FaultPlan::none());
         let options = ArchiveOptions {
-            reading: options.open(fs, clock),
+            reading: OpenOptions {
+                fs: Arc::new(faults.clone()),
+                ..options.open(fs, clock)
+            },
             writing: options.on_disk(clock),
             packing: options.pack(fs).write,
             entropy: Arc::new(SeededEntropy::seeded(13)),
@@ -41,6 +48,7 @@ impl Folder {
         Self {
             archive: Archive::create(FOLDER, options.clone()).unwrap(),
             options,
+            fs: faults,
         }
     }
 }
@@ -53,8 +61,15 @@ impl HasEngine for Folder {
 
 impl Store for Folder {
     fn reopen(self, read_only: bool) -> Self {
-        let Self { archive, options } = self;
-        archive.close().unwrap();
+        let Self {
+            archive,
+            options,
+            fs,
+        } = self;
+        if let Err(error) = archive.close() {
+            // An entry whose writing failed is packed when it was opened again.
+            assert_eq!(error.kind(), ErrorKind::Poisoned, "{error}");
+        }
         let open = if read_only {
             Archive::open_for_reading
         } else {
@@ -63,6 +78,7 @@ impl Store for Folder {
         Self {
             archive: open(FOLDER, options.clone()).unwrap(),
             options,
+            fs,
         }
     }
 
@@ -81,6 +97,18 @@ impl Store for Folder {
     ) -> c1z::Result<Option<FileFormat>> {
         self.archive.publish(id, path, Existing::Replace)?;
         Ok(Some(FileFormat::V3))
+    }
+
+    fn fail_in(&self, operation: u64) -> bool {
+        if self.options.writing.durability == Durability::None {
+            return false;
+        }
+        arm(&self.fs, operation);
+        true
+    }
+
+    fn failed(&self) -> bool {
+        disarm(&self.fs)
     }
 
     fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>> {

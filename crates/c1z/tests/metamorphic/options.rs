@@ -14,6 +14,10 @@ use testkit::clock::ManualClock;
 
 /// What of a run's options is drawn.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct OptionSet {
     pub(crate) profile: Profile,
     pub(crate) durability: Durability,

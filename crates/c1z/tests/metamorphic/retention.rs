@@ -23,7 +23,7 @@ pub(crate) fn expired(runs: &[SyncRun], current: Option<&SyncId>, keep: usize) -
     let limit = if current.is_some() { keep - 1 } else { keep };
     if full.len() > limit {
         let older = full.len() - limit;
-        gone.extend(full[..older].iter().map(|run| &run.id));
+        gone.extend(full.iter().take(older).map(|run| &run.id));
         // Without a current sync the oldest that stays; with one the newest that goes (D18).
         let oldest = full.get(if current.is_some() { older - 1 } else { older });
         if let Some(started) = oldest.and_then(|run| run.started_at) {

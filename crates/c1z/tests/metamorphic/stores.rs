@@ -13,7 +13,7 @@ use c1z::keyspace::{Deriver, Family, IndexSet};
 use c1z::ops::build::{PackOptions, publish_store};
 use c1z::ops::convert::FileFormat;
 use shingle::live::Durability;
-use shingle::vfs::MemFs;
+use shingle::vfs::{FaultFs, FaultPlan, MemFs};
 use testkit::chance::SeededEntropy;
 use testkit::clock::ManualClock;
 
@@ -50,6 +50,16 @@ pub(crate) trait Store: HasEngine + Sized + 'static {
         retention::by_hand(HasEngine::engine(self), keep)
     }
 
+    /// Lets the n-th file operation from now on fail, counted from 0, and no other; no: it has none that could.
+    fn fail_in(&self, _: u64) -> bool {
+        false
+    }
+
+    /// Whether one did. None does from now on.
+    fn failed(&self) -> bool {
+        false
+    }
+
     /// What is wrong with it, as far as the store itself can tell.
     fn check(&self) -> Result<(), String> {
         Ok(())
@@ -69,6 +79,8 @@ pub(crate) trait AnyStore {
         options: &PackOptions,
     ) -> c1z::Result<Option<FileFormat>>;
     fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>>;
+    fn fail_in(&self, operation: u64) -> bool;
+    fn failed(&self) -> bool;
     fn check(&self) -> Result<(), String>;
 }
 
@@ -100,6 +112,14 @@ impl<S: Store> AnyStore for S {
 
     fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>> {
         Store::cleanup(self, keep)
+    }
+
+    fn fail_in(&self, operation: u64) -> bool {
+        Store::fail_in(self, operation)
+    }
+
+    fn failed(&self) -> bool {
+        Store::failed(self)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -181,7 +201,7 @@ impl Store for Memory {
 
 /// The Pebble engine over a live database, on a file system in memory.
 pub(crate) struct Disk {
-    fs: MemFs,
+    fs: FaultFs,
     options: PebbleOptions,
     store: PebbleStore,
 }
@@ -191,12 +211,9 @@ const DIR: &str = "sync";
 impl Disk {
     pub(crate) fn new(fs: &MemFs, options: &OptionSet, clock: &Arc<ManualClock>) -> Self {
         let options = options.on_disk(clock);
+        let fs = FaultFs::new(Arc::new(fs.clone()), FaultPlan::none());
         let store = PebbleStore::create_in(Arc::new(fs.clone()), DIR, options.clone()).unwrap();
-        Self {
-            fs: fs.clone(),
-            options,
-            store,
-        }
+        Self { fs, options, store }
     }
 }
 
@@ -220,10 +237,35 @@ impl Store for Disk {
         Self { fs, options, store }
     }
 
+    fn fail_in(&self, operation: u64) -> bool {
+        if self.options.durability == Durability::None {
+            // After a failure it would have to be opened again, without what it had in memory.
+            return false;
+        }
+        arm(&self.fs, operation);
+        true
+    }
+
+    fn failed(&self) -> bool {
+        disarm(&self.fs)
+    }
+
     fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>> {
         publish_store(&self.store, path, options)?;
         Ok(Some(FileFormat::V3))
     }
+}
+
+/// Lets one file operation fail.
+pub(crate) fn arm(fs: &FaultFs, operation: u64) {
+    fs.arm(FaultPlan::parse(&format!("fail any {operation}")).unwrap());
+}
+
+/// Whether it did.
+pub(crate) fn disarm(fs: &FaultFs) -> bool {
+    let failed = fs.faults() > 0;
+    fs.arm(FaultPlan::none());
+    failed
 }
 
 impl<A: Store, B: Store> Store for Tee<A, B> {
