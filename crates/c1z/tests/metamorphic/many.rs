@@ -22,7 +22,7 @@ use testkit::clock::ManualClock;
 use testkit::generate::{GenerateOptions, generate};
 
 use crate::bench::{START, TICK};
-use crate::files::{Files, Records, newest, records};
+use crate::files::{Files, Records, Rows, newest, records};
 use crate::folder::Folder;
 use crate::options::OptionSet;
 use crate::retention;
@@ -155,7 +155,7 @@ fn m8_merging_is_idempotent_and_associative() {
         shelf.engine().end_sync().unwrap();
         shelf.isolate(&empty, "nothing");
         let files = shelf.files();
-        let rows = |path: &str| newest(files.rows(path).unwrap(), Default::default());
+        let rows = |path: &str| newest(files.rows(path).unwrap(), Rows::new());
         files.merged(&["a", "nothing"], "a-nothing").unwrap();
         assert_eq!(rows("a-nothing"), rows("a"), "{seed}");
         files.merged(&["a", "a-nothing"], "a-a").unwrap();
