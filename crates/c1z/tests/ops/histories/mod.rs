@@ -8,12 +8,14 @@
 //! `C1Z_HISTORIES` says how many histories of each operation there are (default few enough for every run), `C1Z_SEED` the first
 //! seed. Each operation has canaries: its judge must notice a result that is wrong in one place.
 
+mod changes;
 mod delta;
 mod diff;
 mod files;
 mod judge;
 mod merge;
 mod projection;
+mod reading;
 mod records;
 mod syncs;
 
