@@ -65,17 +65,21 @@ impl Bench {
 
     /// Runs a phase and prints what it took.
     fn phase<T>(&self, name: &str, run: impl FnOnce() -> c1z::Result<T>) -> c1z::Result<T> {
-        let ops = [Op::Open, Op::Read, Op::List, Op::Metadata];
-        let before = ops.map(|op| self.counting.operations(op));
+        let ops = [
+            (Op::Open, "opened"),
+            (Op::Read, "read"),
+            (Op::List, "listed"),
+            (Op::Metadata, "looked up"),
+        ];
+        let before = ops.map(|(op, _)| self.counting.operations(op));
         let start = OsClock.monotonic();
         let result = run()?;
         let took: Duration = OsClock.monotonic().saturating_sub(start);
-        let after = ops.map(|op| self.counting.operations(op));
-        let [opened, read, listed, looked_up] = [0, 1, 2, 3].map(|i| after[i] - before[i]);
-        println!(
-            "{name:<44} {:>9.4} s  opened {opened:>6}  read {read:>6}  listed {listed:>6}  looked up {looked_up:>6}",
-            took.as_secs_f64()
-        );
+        print!("{name:<36} {:>9.4} s", took.as_secs_f64());
+        for ((op, name), before) in ops.into_iter().zip(before) {
+            print!("  {name} {:>6}", self.counting.operations(op) - before);
+        }
+        println!();
         Ok(result)
     }
 }

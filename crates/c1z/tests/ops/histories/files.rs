@@ -264,7 +264,7 @@ fn scrambled(message: &v2::Grant, at: u32) -> Vec<u8> {
         entries.reverse();
     }
     let mut bytes = encode_canonical(&v2::Grant {
-        sources: Default::default(),
+        sources: buffa::MessageField::none(),
         ..message.clone()
     });
     let entries = entries.concat();

@@ -97,7 +97,9 @@ pub(super) fn read_v1(store: &Store) -> Map {
                 let cell = cells.get(name).and_then(|value| value.as_bytes());
                 cell.map(<[u8]>::to_vec)
             };
-            let flag = cells.get("needs_expansion").and_then(|v| v.as_integer());
+            let flag = cells
+                .get("needs_expansion")
+                .and_then(c1z::sqlite_file::Value::as_integer);
             let (message, columns) = canonical(kind, &bytes("data").unwrap_or_default());
             for (name, expected) in columns {
                 assert_eq!(text(name), expected, "{name} of {}", text("external_id"));
