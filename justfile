@@ -52,6 +52,9 @@ bench-v1 folder:
 bench-convert folder:
     bash .ci/bench-convert {{folder}}
 
+# Merges of random files next to a map: so many histories.
+merge-oracle histories="10000":
+    C1Z_HISTORIES={{histories}} cargo test --release -p c1z --test ops -- merge::random --nocapture
 # Comparisons, differences and merges of random syncs next to maps: so many histories of each, from a seed.
 many-oracle histories="10000" seed="0":
     C1Z_HISTORIES={{histories}} C1Z_SEED={{seed}} cargo test --release -p c1z --test ops -- histories --nocapture
@@ -99,6 +102,7 @@ bench-folder syncs="10000":
 bench-many folder:
     bash .ci/bench-many {{folder}}
 
+# Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md. Compiles C.
 # Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md.
 soak minutes="60" seed="1000000":
-    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --test metamorphic -- --nocapture alike difference
+    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --features sqlite --test metamorphic -- --nocapture alike difference sqlite

@@ -15,6 +15,7 @@ pub(crate) use self::commands::{
 };
 pub(crate) use self::folder::{ArchiveCommand, CleanupArgs, LogArgs, ShowArgs};
 use crate::output::colour::When;
+use crate::output::progress;
 use crate::telemetry::parse_duration;
 
 mod commands;
@@ -78,7 +79,11 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     pub(crate) color: When,
 
-    /// No progress on the terminal; warnings stay
+    /// How progress is shown on standard error; auto: a bar on a terminal, else a line every 5 s
+    #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = progress::When::Auto)]
+    pub(crate) progress: progress::When,
+
+    /// No progress; warnings stay
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 

@@ -6,9 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use c1z::ErrorKind;
-use c1z::observe::SlowCall;
 
-use crate::output::{colour, printable};
+use crate::output::{colour, printable, progress};
 
 /// Exit code of a call that the flag parser refuses: `INVALID_ARGUMENT`.
 const USAGE: u8 = 3;
@@ -162,8 +161,8 @@ pub(crate) fn note(text: impl fmt::Display) {
 }
 
 /// Prints an entry of the slow log.
-pub(crate) fn slow(call: &SlowCall) {
-    print_line(&format!("c1z: {}", printable(&call.to_string())));
+pub(crate) fn slow(entry: impl fmt::Display) {
+    print_line(&format!("c1z: {}", printable(&entry.to_string())));
 }
 
 /// Texts may hold names from the file, so they are made safe to show.
@@ -175,5 +174,7 @@ fn say(what: &str, text: impl fmt::Display) {
 
 /// Nobody may be listening on standard error; that is no reason to fail.
 fn print_line(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    progress::beside(|| {
+        let _ = writeln!(io::stderr(), "{line}");
+    });
 }

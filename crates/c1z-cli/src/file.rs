@@ -6,10 +6,12 @@ use c1z::engine::page::collect_pages;
 use c1z::engine::types::{SyncId, SyncRun, Timestamp};
 use c1z::engine::{Fallback, Scope};
 use c1z::envelope::{self, PayloadOptions, VAR_DECODED_MAX, VAR_WINDOW_MAX, Variables};
+use c1z::ops::SharedObserver;
 use c1z::{MemoryBudget, OpenOptions, Store};
 
 use crate::args::{Global, Limits};
 use crate::failure::{Failure, warn};
+use crate::job;
 use crate::telemetry;
 
 /// Opens the file read-only and passes its warnings on.
@@ -19,18 +21,27 @@ pub(crate) fn open(global: &Global) -> Result<Store, Failure> {
 
 /// Opens a file for a command that does not leave all memory to it.
 pub(crate) fn open_within(global: &Global, path: &Path, memory: u64) -> Result<Store, Failure> {
-    let options = OpenOptions {
-        budget: MemoryBudget::new(memory),
-        variables: variables(&global.limits),
-        scratch: global.limits.tmp_dir.clone(),
-        telemetry: telemetry::current(),
-        ..OpenOptions::default()
-    };
-    let store = c1z::open_with(path, &options)?;
+    let store = c1z::open_with(path, &options(global, memory))?;
     for warning in store.warnings() {
         warn(warning);
     }
     Ok(store)
+}
+
+/// Opens a file without passing its warnings on.
+pub(crate) fn open_quietly(global: &Global, path: &Path) -> Result<Store, c1z::Error> {
+    c1z::open_with(path, &options(global, global.limits.memory))
+}
+
+fn options(global: &Global, memory: u64) -> OpenOptions {
+    OpenOptions {
+        budget: MemoryBudget::new(memory),
+        variables: variables(&global.limits),
+        scratch: global.limits.tmp_dir.clone(),
+        telemetry: telemetry::current(),
+        observer: SharedObserver::new(job::observer()),
+        ..OpenOptions::default()
+    }
 }
 
 /// How the envelope of the file is opened by a command that reads nothing of its syncs.

@@ -9,7 +9,7 @@ use crate::args::{Format, Global, ListArgs};
 use crate::failure::{Failure, note};
 use crate::file::Selected;
 use crate::output::fields::{Fields, Member};
-use crate::output::{Csv, Progress, Rows, Table, data, stdout};
+use crate::output::{Counted, Csv, Rows, Table, data, stdout};
 
 /// What the rows of a list look like.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(crate) fn print<L: Listing>(
     rows: impl IntoIterator<Item = Result<L::Row, Failure>>,
 ) -> Result<(), Failure> {
     let mut form = Form::begin(&L::SHAPE, global, args, selected)?;
-    let mut progress = Progress::new(L::SHAPE.list, global.quiet);
+    let mut progress = Counted::new();
     let mut left = args.limit.unwrap_or(u64::MAX);
     let mut json = Vec::new();
     let mut cut = false;

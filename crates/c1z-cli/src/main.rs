@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod failure;
 mod file;
+mod job;
 mod list;
 mod memory;
 mod output;
@@ -25,7 +26,12 @@ fn main() -> ExitCode {
         Err(usage) => return failure::usage(&usage),
     };
     output::colour::choose(args.global.color);
-    let done = telemetry::start(&args.global).and_then(|()| commands::run(&args));
+    let done = telemetry::start(&args.global).and_then(|()| {
+        job::start(&args.global, &args.command);
+        let done = commands::run(&args);
+        job::finish(&done);
+        done
+    });
     // The metrics of a command that failed are worth having; its own failure comes first.
     let measured = telemetry::finish();
     match done {

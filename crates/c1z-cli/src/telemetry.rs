@@ -7,7 +7,7 @@ use std::time::Duration;
 use c1z::Error;
 use c1z::envelope::{Existing, publish};
 use c1z::observe::{
-    DURATION_BUCKETS, SlowCall, SlowOptions, SlowSink, Telemetry, TelemetryOptions,
+    DURATION_BUCKETS, EndedJob, SlowCall, SlowOptions, SlowSink, Telemetry, TelemetryOptions,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use shingle::vfs::{OsEntropy, OsFs};
@@ -21,6 +21,9 @@ struct Running {
     handle: PrometheusHandle,
     file: Option<PathBuf>,
 }
+
+/// Time between two upkeeps: some million durations of 8 bytes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 static RUNNING: OnceLock<Running> = OnceLock::new();
 
@@ -45,7 +48,25 @@ pub(crate) fn start(global: &Global) -> Result<(), Failure> {
         handle: recorder.handle(),
         file: global.metrics.clone(),
     });
+    keep_up();
     Ok(())
+}
+
+/// Sorts single durations into their buckets now and then: the exporter keeps them until then.
+fn keep_up() {
+    let Some(handle) = RUNNING.get().map(|running| running.handle.clone()) else {
+        return;
+    };
+    let keep_up = move || {
+        loop {
+            std::thread::sleep(UPKEEP_INTERVAL);
+            handle.run_upkeep();
+        }
+    };
+    // Without a thread it happens at the end, in more memory. The thread ends with the process.
+    let _ = std::thread::Builder::new()
+        .name("metrics".to_owned())
+        .spawn(keep_up);
 }
 
 /// What watches the files that the command opens.
@@ -88,6 +109,10 @@ struct Lines;
 impl SlowSink for Lines {
     fn slow(&self, call: &SlowCall) {
         slow(call);
+    }
+
+    fn slow_job(&self, job: &EndedJob) {
+        slow(job);
     }
 }
 

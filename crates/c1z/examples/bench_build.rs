@@ -25,7 +25,7 @@ use c1z::MemoryBudget;
 use c1z::engine::types::SyncRun;
 use c1z::keyspace::Family;
 use c1z::ops::build::{BuildOptions, PackOptions, RunToWrite, V3Builder, V3Summary};
-use c1z::ops::{Observer, Progress, RecordKind, StoredRecord};
+use c1z::ops::{Observer, Progress, RecordKind, SharedObserver, StoredRecord};
 use c1z::record::sync_run;
 use shingle::db::ScanOptions;
 use shingle::iter::Bounds;
@@ -218,12 +218,12 @@ fn build(
     };
     let mut pack = PackOptions {
         fs: Arc::new(fs.clone()),
+        observer: SharedObserver::new(watch),
         ..PackOptions::default()
     };
     pack.write.threads = threads;
     pack.write.budget = MemoryBudget::new(memory_mib << 20);
-    let mut builder = V3Builder::new(folder.join("out.c1z"), &options, &pack, run.is_finished())?
-        .observed_by(watch);
+    let mut builder = V3Builder::new(folder.join("out.c1z"), &options, &pack, run.is_finished())?;
     let (mut key, mut value) = (Vec::new(), Vec::new());
     while list.next(&mut key, &mut value)? {
         if let Some(kind) = Family::of(&key).and_then(RecordKind::of) {

@@ -267,13 +267,14 @@ impl Error {
         self
     }
 
-    /// Attaches the cause.
+    /// Attaches the cause. One of ours that came through the `io` seam says of what kind the failure is.
     #[must_use]
     pub fn with_source(
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         self.0.source = Some(source.into());
+        self.adopt_cause();
         self
     }
 
@@ -285,8 +286,8 @@ impl Error {
         self
     }
 
-    /// When the engine's read failed because a file system of ours (the files inside an envelope) reported an error of
-    /// ours through the `io` seam, that error's kind and hint are the truth: damage is damage, not a failed disk.
+    /// When a read or write failed because a file system of ours (the files inside an envelope, those of a pulse) reported
+    /// an error of ours through the `io` seam, that error's kind and hint are the truth: damage is damage, not a failed disk.
     fn adopt_cause(&mut self) {
         let source = self.0.source.as_deref();
         let io = source.and_then(|source| source.downcast_ref::<io::Error>());

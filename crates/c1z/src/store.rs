@@ -18,7 +18,8 @@ use crate::engine::types::SyncId;
 use crate::engine::v1::V1Source;
 use crate::engine::{Profile, Reader};
 use crate::envelope::{self, EnvelopeFile, V1File, V3File};
-use crate::observe::{Figures, Observed, Telemetry, Watch};
+use crate::observe::{Figures, Health, HealthLimits, Observed, Telemetry, Watch};
+use crate::ops::{Observer, Progress, Pulse, SharedObserver, Step};
 use crate::sqlite_file;
 use crate::unpack;
 use crate::v1_tables::Zone;
@@ -49,6 +50,9 @@ pub struct OpenOptions {
     pub scratch: Option<PathBuf>,
     /// What watches the store; default nothing ([`crate::observe`]).
     pub telemetry: Option<Arc<Telemetry>>,
+    /// Watches the opening, of which the decoding of a v1 file may take long, and stops it; afterwards it hears of reads of
+    /// the store that take long, and its answers do not count ([`crate::ops::Pulse`]). Default nothing.
+    pub observer: SharedObserver,
 }
 
 impl Default for OpenOptions {
@@ -63,6 +67,7 @@ impl Default for OpenOptions {
             zone: Zone::local(),
             scratch: None,
             telemetry: None,
+            observer: SharedObserver::default(),
         }
     }
 }
@@ -73,9 +78,19 @@ pub struct Store {
     path: PathBuf,
     contract: Arc<Contract>,
     observed: Option<(Observed<Arc<Contract>>, Watch)>,
+    figures: FiguresOf,
     inside: Inside,
     warnings: Vec<String>,
     _cache_share: Reservation,
+}
+
+/// The rows of a v3 file in today's layout, or of the directory of such a database.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredRows<'a> {
+    /// Who holds them.
+    pub(crate) database: &'a Database,
+    /// The envelope around it; none for a directory.
+    pub(crate) envelope: Option<&'a V3File>,
 }
 
 /// What a file holds.
@@ -84,6 +99,8 @@ enum Inside {
     Pebble {
         envelope: Option<Arc<V3File>>,
         database: Database,
+        /// Whether its rows are read as they are: it is sealed, and its layout is today's.
+        is_current: bool,
     },
     /// A SQLite database.
     Sqlite(sqlite_file::Database),
@@ -98,14 +115,19 @@ const BLOCK_CACHE_BYTES_MAX: u64 = 128 << 20;
 /// The most bytes that pages of a v1 database are kept in; an eighth of the budget, if that is less.
 const PAGE_CACHE_BYTES_MAX: u64 = 16 << 20;
 
-/// Watches the calls of a store and what `figures` says.
+/// Tells what a store counted.
+type FiguresOf = Arc<dyn Fn() -> Figures + Send + Sync>;
+
+/// Watches the calls of a store and what `figures` says, if somebody asked for it.
 fn observe(
-    telemetry: &Arc<Telemetry>,
+    options: &OpenOptions,
     contract: &Arc<Contract>,
-    figures: impl Fn() -> Figures + Send + Sync + 'static,
-) -> (Observed<Arc<Contract>>, Watch) {
+    figures: &FiguresOf,
+) -> Option<(Observed<Arc<Contract>>, Watch)> {
+    let telemetry = options.telemetry.as_ref()?;
     let observed = Observed::new(Arc::clone(contract), telemetry);
-    (observed, telemetry.watch(figures))
+    let figures = Arc::clone(figures);
+    Some((observed, telemetry.watch(move || figures())))
 }
 
 /// What lies at a path.
@@ -252,7 +274,15 @@ pub fn open(path: impl AsRef<Path>) -> Result<Store> {
 /// is decoded whole.
 pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Store> {
     let path = path.as_ref();
-    Store::open(path, options).map_err(|error| error.in_file(path))
+    let pulse = Pulse::new(options.observer.clone(), Arc::clone(&options.clock));
+    let watched = OpenOptions {
+        fs: pulse.fs(Arc::clone(&options.fs)),
+        observer: pulse.shared(),
+        ..options.clone()
+    };
+    let opened = pulse.end(Store::open(path, &watched));
+    pulse.stops_no_more();
+    opened.map_err(|error| error.in_file(path))
 }
 
 impl Store {
@@ -281,34 +311,35 @@ impl Store {
         };
         let kv = file.rows(options)?;
         let (source, mut warnings) = PebbleSource::open(&kv, metadata, &options.budget)?;
+        let is_current = !file.database.is_unsealed() && source.reads(&kv);
         if file.database.is_unsealed() {
             warnings.push(UNSEALED.to_owned());
         }
         let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         let contract = Arc::new(contract);
-        let observed = options.telemetry.as_ref().map(|telemetry| {
-            let (database, file) = (file.database.clone(), file.envelope.clone());
-            let budget = options.budget.clone();
-            let size = contract.source().size_on_disk().unwrap_or_default();
-            observe(telemetry, &contract, move || {
-                let mut figures = Figures::default();
-                figures.database(&database.counters(), &database.level_shapes());
-                if let Some(file) = &file {
-                    figures.envelope(&file.counters());
-                }
-                figures.budget(&budget);
-                figures.size = size;
-                figures
-            })
+        let (database, envelope) = (file.database.clone(), file.envelope.clone());
+        let budget = options.budget.clone();
+        let size = contract.source().size_on_disk().unwrap_or_default();
+        let figures: FiguresOf = Arc::new(move || {
+            let mut figures = Figures::default();
+            figures.database(&database.counters(), &database.level_shapes());
+            if let Some(envelope) = &envelope {
+                figures.envelope(&envelope.counters());
+            }
+            figures.budget(&budget);
+            figures.size = size;
+            figures
         });
         Ok(Self {
             path: path.to_owned(),
+            observed: observe(options, &contract, &figures),
             contract,
-            observed,
+            figures,
             inside: Inside::Pebble {
                 envelope: file.envelope,
                 database: file.database,
+                is_current,
             },
             warnings,
             _cache_share: file.cache_share,
@@ -325,19 +356,13 @@ impl Store {
         let source: Box<dyn Source> = Box::new(Arc::clone(&folder));
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         let contract = Arc::new(contract);
-        let observed = options.telemetry.as_ref().map(|telemetry| {
-            let (budget, folder) = (options.budget.clone(), Arc::clone(&folder));
-            observe(telemetry, &contract, move || {
-                let mut figures = Figures::default();
-                figures.budget(&budget);
-                figures.size = folder.size_on_disk().unwrap_or_default();
-                figures
-            })
-        });
+        let (budget, looked_at) = (options.budget.clone(), Arc::clone(&folder));
+        let figures: FiguresOf = Arc::new(move || looked_at.figures(&budget));
         Ok(Self {
             path: path.to_owned(),
+            observed: observe(options, &contract, &figures),
             contract,
-            observed,
+            figures,
             warnings: folder.warnings().to_vec(),
             inside: Inside::Folder(folder),
             _cache_share: options.budget.reserve(0, "a folder of syncs")?,
@@ -350,6 +375,7 @@ impl Store {
         let cache_share = options
             .budget
             .reserve(cache_bytes, "cache of database pages")?;
+        options.observer.advanced(&Progress::of(Step::Unpack))?;
         let unpacked = unpack::unpack(path, file, options)?;
         let mut warnings: Vec<String> = unpacked.warning.into_iter().collect();
         if !options.zone.is_known() {
@@ -366,25 +392,24 @@ impl Store {
         let source: Box<dyn Source> = Box::new(source);
         let contract = Contract::new(source, options.profile, Arc::clone(&options.clock));
         let contract = Arc::new(contract);
-        let observed = options.telemetry.as_ref().map(|telemetry| {
-            let (database, envelope) = (database.clone(), file.counters());
-            let (budget, size) = (options.budget.clone(), file.file_len());
-            observe(telemetry, &contract, move || {
-                let mut figures = Figures::default();
-                let pages = database.counters();
-                figures.page_lookups = pages.asked;
-                figures.page_reads = pages.read;
-                // The envelope was decoded when the file was opened, and is not read again.
-                figures.envelope(&envelope);
-                figures.budget(&budget);
-                figures.size = size;
-                figures
-            })
+        let (pages, envelope) = (database.clone(), file.counters());
+        let (budget, size) = (options.budget.clone(), file.file_len());
+        let figures: FiguresOf = Arc::new(move || {
+            let mut figures = Figures::default();
+            let pages = pages.counters();
+            figures.page_lookups = pages.asked;
+            figures.page_reads = pages.read;
+            // The envelope was decoded when the file was opened, and is not read again.
+            figures.envelope(&envelope);
+            figures.budget(&budget);
+            figures.size = size;
+            figures
         });
         Ok(Self {
             path: path.to_owned(),
+            observed: observe(options, &contract, &figures),
             contract,
-            observed,
+            figures,
             inside: Inside::Sqlite(database),
             warnings,
             _cache_share: cache_share,
@@ -412,6 +437,22 @@ impl Store {
     /// What a user should know about the file before trusting an answer.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What the store counted since it was opened, and its state.
+    pub fn figures(&self) -> Figures {
+        (self.figures)()
+    }
+
+    /// Whether the store is well: what it counts, its warnings, and whether its list of syncs and one row of each kind can be
+    /// read. [`crate::observe::NOT_LOOKED_AT`] says what is not looked at.
+    ///
+    /// # Complexity
+    /// O(syncs), and the blocks that hold these rows.
+    pub fn health(&self, limits: &HealthLimits) -> Health {
+        Health::of_figures(&self.figures(), 0, limits)
+            .warned(&self.warnings)
+            .probed(&*self.contract)
     }
 
     /// The path that was opened.
@@ -443,6 +484,21 @@ impl Store {
         match &self.inside {
             Inside::Pebble { database, .. } => Some(database),
             Inside::Sqlite(_) | Inside::Folder(_) => None,
+        }
+    }
+
+    /// The rows of the one sync of a v3 file, if the contract's answers are those rows decoded.
+    pub(crate) fn stored_rows(&self) -> Option<StoredRows<'_>> {
+        match &self.inside {
+            Inside::Pebble {
+                envelope,
+                database,
+                is_current: true,
+            } if self.contract.attach() => Some(StoredRows {
+                database,
+                envelope: envelope.as_deref(),
+            }),
+            _ => None,
         }
     }
 

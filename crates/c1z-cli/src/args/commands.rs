@@ -7,8 +7,8 @@ use clap_complete::Shell;
 
 use super::folder::{ArchiveCommand, CleanupArgs, LogArgs, ShowArgs};
 use crate::commands::{
-    ConvertArgs, DiffArgs, ExportC1zArgs, MergeArgs, OptimizeArgs, RollbackExpansionArgs,
-    SnapshotArgs, ToPebbleArgs, WhoArgs, WhyArgs,
+    ConvertArgs, DiffArgs, ExportC1zArgs, HealthArgs, MergeArgs, OptimizeArgs,
+    RollbackExpansionArgs, SnapshotArgs, ToPebbleArgs, WhoArgs, WhyArgs,
 };
 
 #[derive(Clone, Debug, Subcommand)]
@@ -79,6 +79,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: ArchiveCommand,
     },
+    /// Whether a file, database directory or folder is well: a quick look; exits with 1 if it is not
+    Health(HealthArgs),
     /// Check files: every checksum, index, digest and count
     Verify(VerifyArgs),
     /// Whether two files, of whatever formats, say the same of their syncs

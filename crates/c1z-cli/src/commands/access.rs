@@ -13,7 +13,7 @@ use crate::args::{AccessArgs, Format, Global};
 use crate::failure::Failure;
 use crate::file::{self, Selected};
 use crate::memory::{Shares, Tally};
-use crate::output::{Progress, Rows, data, printable, stdout};
+use crate::output::{Counted, Rows, data, printable, stdout};
 use crate::references::{References, resource_of};
 
 pub(crate) fn run(global: &Global, args: &AccessArgs) -> Result<(), Failure> {
@@ -31,7 +31,7 @@ pub(crate) fn run(global: &Global, args: &AccessArgs) -> Result<(), Failure> {
     };
     let reader = store.reader();
     let mut tally = Tally::new(&shares.own(), "access of one principal");
-    let access = collect(global, reader, &selected, &principal, &mut tally)?;
+    let access = collect(reader, &selected, &principal, &mut tally)?;
     if access.is_empty() {
         // Nothing at all is an answer only for somebody whom the file knows.
         match reader.get_resource(&selected.scope, &principal) {
@@ -68,7 +68,6 @@ impl Access {
 }
 
 fn collect(
-    global: &Global,
     reader: &dyn Reader,
     selected: &Selected,
     principal: &ResourceRef,
@@ -81,7 +80,7 @@ fn collect(
     let mut access = Access::default();
     let mut places = BTreeMap::new();
     let mut seen = BTreeSet::new();
-    let mut progress = Progress::new("grants", global.quiet);
+    let mut progress = Counted::new();
     for row in reader.stream_grants(&selected.scope, &filter)? {
         let grant = row?.grant;
         progress.row();

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use c1z::MemoryBudget;
 use c1z::engine::types::SyncId;
@@ -18,7 +17,8 @@ use super::refuse_csv;
 use crate::args::{Format, Global};
 use crate::failure::{Failure, warn};
 use crate::file;
-use crate::output::{Progress, Watch, stdout};
+use crate::job;
+use crate::output::stdout;
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ConvertArgs {
@@ -155,7 +155,7 @@ pub(super) fn options(global: &Global) -> ConvertOptions {
     ConvertOptions {
         budget: MemoryBudget::new(global.limits.memory),
         variables: file::variables(&global.limits),
-        observer: Arc::new(Watch::new(Progress::new("rows", global.quiet))),
+        observer: job::observer(),
         ..ConvertOptions::default()
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use c1z::Error;
 use c1z::envelope::EnvelopeFile;
-use c1z::ops::{Dumped, dump};
-use shingle::vfs::{Fs, OsEntropy, OsFs};
+use c1z::ops::{Dumped, Observer, Progress, Pulse, SharedObserver, Step, dump};
+use shingle::vfs::{OsClock, OsEntropy, OsFs};
 
 use crate::args::{ExportArgs, Global};
 use crate::failure::Failure;
 use crate::file;
+use crate::job;
 use crate::output::{Content, is_stdout, write_file};
 
 pub(crate) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
@@ -28,7 +29,9 @@ pub(crate) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
             Ok(())
         });
     }
-    let fs: Arc<dyn Fs> = Arc::new(OsFs);
+    let observer = SharedObserver::new(job::observer());
+    observer.advanced(&Progress::of(Step::Unpack))?;
+    let fs = Pulse::new(observer, Arc::new(OsClock)).fs(Arc::new(OsFs));
     let dumped = dump(&fs, &OsEntropy, &file, out)?;
     if matches!(dumped, Dumped::Directory { .. }) {
         writeln!(io::stdout().lock(), "{}", out.display())?;

@@ -10,6 +10,7 @@ mod entitlements;
 mod export;
 mod folder;
 mod grants;
+mod health;
 mod inspect;
 mod merge;
 mod optimize;
@@ -32,6 +33,7 @@ mod why;
 pub(crate) use convert::ConvertArgs;
 pub(crate) use diff::DiffArgs;
 pub(crate) use export::ExportC1zArgs;
+pub(crate) use health::HealthArgs;
 pub(crate) use merge::MergeArgs;
 pub(crate) use optimize::OptimizeArgs;
 pub(crate) use rollback_expansion::RollbackExpansionArgs;
@@ -74,6 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
         Command::Show(args) => folder::show(global, args),
         Command::Cleanup(args) => folder::cleanup(global, args),
         Command::Archive { what } => folder::archive(global, what),
+        Command::Health(args) => return health::run(global, args),
         Command::Verify(args) => return verify::run(global, args),
         Command::TeeCheck(args) => return tee_check::run(global, args),
         Command::Repair(args) => repair::run(global, args),

@@ -19,6 +19,13 @@ pub(crate) struct OptimizeArgs {
     estimate: bool,
 }
 
+impl OptimizeArgs {
+    /// Whether nothing is written.
+    pub(crate) fn is_estimate(&self) -> bool {
+        self.estimate
+    }
+}
+
 pub(crate) fn run(global: &Global, args: &OptimizeArgs) -> Result<(), Failure> {
     refuse_csv(global, "maintenance")?;
     let options = options(global);

@@ -1,7 +1,6 @@
 //! `c1z repair`.
 
 use std::io::Write;
-use std::sync::Arc;
 
 use c1z::engine::types::SyncStats;
 use c1z::keyspace::Key;
@@ -12,14 +11,15 @@ use super::refuse_csv;
 use crate::args::{Format, Global, RepairArgs};
 use crate::failure::{Failure, warn};
 use crate::file;
-use crate::output::{Progress, Watch, data, printable, stdout};
+use crate::job;
+use crate::output::{data, printable, stdout};
 
 pub(crate) fn run(global: &Global, args: &RepairArgs) -> Result<(), Failure> {
     refuse_csv(global, "a repair")?;
     let mut options = RepairOptions::default();
     options.opening.variables = file::variables(&global.limits);
-    let observer = Arc::new(Watch::new(Progress::new("rows", global.quiet)));
-    let report = repair(&args.input, &args.output, &options, observer)?;
+    options.pack.temporary.clone_from(&global.limits.tmp_dir);
+    let report = repair(&args.input, &args.output, &options, job::observer())?;
     for warning in &report.warnings {
         warn(warning);
     }

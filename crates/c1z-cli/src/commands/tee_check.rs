@@ -10,8 +10,9 @@ use super::refuse_csv;
 use crate::args::{Format, Global, TeeCheckArgs};
 use crate::failure::{Failure, Verdict};
 use crate::file;
+use crate::job;
 use crate::memory::Shares;
-use crate::output::{Progress, Watch, data, printable, stdout};
+use crate::output::{data, printable, stdout};
 
 pub(crate) fn run(global: &Global, args: &TeeCheckArgs) -> Result<Verdict, Failure> {
     refuse_csv(global, "a comparison")?;
@@ -26,9 +27,7 @@ pub(crate) fn run(global: &Global, args: &TeeCheckArgs) -> Result<Verdict, Failu
         examples_max: args.examples,
         sync: global.sync_id.as_deref().map(SyncId::new).transpose()?,
     };
-    let watch = Watch::new(Progress::new("rows compared", global.quiet));
-    let found = compare(left, right, &options, &watch)?;
-    drop(watch);
+    let found = compare(left, right, &options, &*job::observer())?;
     match global.format {
         Format::Console => print(&found)?,
         Format::Ndjson => print_lines(&found)?,

@@ -18,6 +18,7 @@ use shingle::vfs::{Clock, OsClock, OsFs};
 use super::convert::{options, tell_losses};
 use crate::args::Global;
 use crate::failure::Failure;
+use crate::job;
 use crate::output::stdout;
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -103,6 +104,7 @@ struct StopWatch {
     clock: OsClock,
     started: Duration,
     steps: Mutex<Vec<(Step, Duration)>>,
+    next: Arc<dyn Observer>,
 }
 
 impl StopWatch {
@@ -112,6 +114,7 @@ impl StopWatch {
             started: clock.monotonic(),
             clock,
             steps: Mutex::default(),
+            next: job::observer(),
         }
     }
 
@@ -136,7 +139,7 @@ impl Observer for StopWatch {
             let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
             steps.push((progress.step, self.clock.monotonic()));
         }
-        Ok(())
+        self.next.advanced(progress)
     }
 }
 

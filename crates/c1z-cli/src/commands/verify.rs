@@ -13,7 +13,8 @@ use super::refuse_csv;
 use crate::args::{Format, Global, VerifyArgs};
 use crate::failure::{Failure, Verdict};
 use crate::file;
-use crate::output::{Progress, Watch, data, printable, stdout};
+use crate::job;
+use crate::output::{data, printable, stdout};
 
 /// The most memory that a check takes, bytes; more makes it no faster.
 const MEMORY_MAX: u64 = 96 << 20;
@@ -39,9 +40,7 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<Verdict, Failure
     let mut documents = Vec::new();
     let mut is_clean = true;
     for path in &files {
-        let watch = Watch::new(Progress::new("rows checked", global.quiet));
-        let report = verify(path, &options, &watch)?;
-        drop(watch);
+        let report = verify(path, &options, job::observer())?;
         is_clean &= report.is_clean();
         match global.format {
             Format::Console => print(path, &report)?,

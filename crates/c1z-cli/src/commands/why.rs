@@ -14,7 +14,8 @@ use super::who::check_entitlement;
 use crate::args::{Format, Global};
 use crate::failure::{Failure, Verdict, warn};
 use crate::file;
-use crate::output::{Progress, Watch, data, printable, stdout};
+use crate::job;
+use crate::output::{data, printable, stdout};
 use crate::references::References;
 
 #[derive(Clone, Debug, ClapArgs)]
@@ -41,14 +42,13 @@ pub(crate) fn run(global: &Global, args: &WhyArgs) -> Result<Verdict, Failure> {
     let entitlement = EntitlementRef::bare(&args.entitlement);
     // A misspelt id must not read as "no".
     check_entitlement(reader, scope, &entitlement)?;
-    let watch = Watch::new(Progress::new("grants", global.quiet));
+    let observer = job::observer();
     let options = WhyOptions {
         paths_max: args.limit,
-        observer: &watch,
+        observer: &*observer,
         ..WhyOptions::default()
     };
     let found = why(reader, scope, &principal, &entitlement, &options)?;
-    drop(watch);
     if found.is_cut {
         warn("there are more ways than are told; --limit tells more");
     }

@@ -1,5 +1,6 @@
 //! Standard output: buffered, and harmless on a terminal.
 
+use super::progress;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 /// Buffer in front of standard output, in bytes.
@@ -7,6 +8,7 @@ const BUFFER: usize = 128 << 10;
 
 /// Standard output for text that this program made or has made safe. Whoever takes it flushes it.
 pub(crate) fn stdout() -> BufWriter<StdoutLock<'static>> {
+    progress::give_way();
     BufWriter::with_capacity(BUFFER, io::stdout().lock())
 }
 

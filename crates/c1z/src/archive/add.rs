@@ -14,7 +14,7 @@ use crate::engine::source::Source;
 use crate::engine::types::SyncRun;
 use crate::envelope::Existing;
 use crate::ops::convert::{ConvertOptions, FileFormat, LossKind, LossReport, SyncChoice, convert};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, OpenOptions, Result};
 
 /// What was added.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +63,11 @@ impl Archive {
 impl Folder {
     /// Makes entries under names that nobody reads, which are `made`, then shows them.
     fn add(&self, file: &Path, allow_loss: bool, made: &mut Vec<Arc<Entry>>) -> Result<AddReport> {
-        let store = crate::open_with(file, &self.options.reading)?;
+        let reading = OpenOptions {
+            observer: self.options.observer.clone(),
+            ..self.options.reading.clone()
+        };
+        let store = crate::open_with(file, &reading)?;
         let mut report = AddReport {
             warnings: store.warnings().to_vec(),
             ..AddReport::default()
@@ -117,6 +121,8 @@ impl Folder {
             limits: reading.limits,
             variables: reading.variables.clone(),
             level: self.options.packing.level,
+            observer: Arc::new(self.options.observer.clone()),
+            clock: Arc::clone(&reading.clock),
             ..ConvertOptions::default()
         }
     }

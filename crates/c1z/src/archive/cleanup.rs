@@ -13,6 +13,7 @@ use super::name::{Form, Stem};
 use crate::Result;
 use crate::engine::source::Source;
 use crate::engine::types::SyncId;
+use crate::ops::{Observer, Progress, Step as OpStep};
 use crate::sync::retention::{self, Expired};
 
 /// How a folder is cleaned up.
@@ -87,8 +88,11 @@ impl Archive {
         }
         folder.options.writing.cancel.check()?;
         folder.settle()?;
+        folder.options.observer.advanced(&Progress {
+            rows_total: Some(entries.len() as u64),
+            ..Progress::of(OpStep::Remove)
+        })?;
         folder.drop_entries(&entries)?;
-        folder.touch();
         Ok(report)
     }
 }

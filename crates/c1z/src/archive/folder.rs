@@ -23,6 +23,8 @@ use crate::engine::reader::Metadata;
 use crate::engine::source::{Cursor, Source, SyncSnapshot};
 use crate::engine::types::{SyncId, SyncRun};
 use crate::engine::{PebbleOptions, PebbleStore};
+use crate::observe::Figures;
+use crate::ops::Pulse;
 use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, MemoryBudget, OpenOptions, Result};
 
@@ -112,6 +114,7 @@ impl Folder {
         options: ArchiveOptions,
         lock: Option<Box<dyn FileLock>>,
     ) -> Result<Self> {
+        let options = watched(options);
         let listing = Listing::read(&*options.reading.fs, path)?;
         let mut folder = Self {
             path: path.to_owned(),
@@ -277,6 +280,7 @@ impl Folder {
     fn open_live(&self, path: &Path) -> Result<PebbleStore> {
         let fs = Arc::clone(&self.options.reading.fs);
         let store = PebbleStore::open_in(fs, path, self.writing_options())?;
+        let store = self.watched(store);
         store.stamped_by(self.stamps.clone())
     }
 
@@ -304,11 +308,21 @@ impl Folder {
         }
     }
 
+    /// Tells what an entry counts that is written.
+    pub(super) fn watched(&self, store: PebbleStore) -> PebbleStore {
+        match &self.options.reading.telemetry {
+            Some(telemetry) => store.watched_by(telemetry),
+            None => store,
+        }
+    }
+
     pub(super) fn writing_options(&self) -> PebbleOptions {
         PebbleOptions {
             profile: self.options.reading.profile,
             clock: Arc::clone(&self.options.reading.clock),
             replace: false,
+            // Calls are those of the folder; what an entry counts is told by `watched`.
+            telemetry: None,
             ..self.options.writing.clone()
         }
     }
@@ -400,6 +414,7 @@ impl Folder {
         let opened = if self.is_writable() {
             let fs = Arc::clone(&self.options.reading.fs);
             let store = PebbleStore::create_in(fs, &path, self.writing_options())?;
+            let store = self.watched(store);
             sync_folder(self.fs(), &self.path)?;
             Opened::Live(Arc::new(store))
         } else {
@@ -416,6 +431,27 @@ impl Folder {
             Some(entry) => self.opened(&entry).map(Some),
             None => self.strays(false),
         }
+    }
+
+    /// What the folder counted, but for what its open entries say of themselves.
+    pub(crate) fn figures(&self, budget: &MemoryBudget) -> Figures {
+        let mut figures = Figures::default();
+        figures.budget(budget);
+        let size = self.size_on_disk().unwrap_or_default();
+        let watched = self.options.reading.telemetry.is_some();
+        let told = if watched { self.open_bytes() } else { 0 };
+        figures.size = size.saturating_sub(told);
+        figures
+    }
+
+    /// Bytes of the entries that are open and say how large they are.
+    fn open_bytes(&self) -> u64 {
+        let of_entries = locked(&self.opened).bytes();
+        let writing = locked(&self.writing);
+        let of_current = writing
+            .as_ref()
+            .map_or(0, |(_, store)| store.figures().size);
+        of_entries + of_current
     }
 
     /// Bytes of one entry.
@@ -442,6 +478,23 @@ pub(super) fn files_of(fs: &dyn Fs, folder: &Path, entry: &Entry) -> Result<BTre
         files.insert(name, len);
     }
     Ok(files)
+}
+
+/// Options on a file system whose reads and writes tell the observer. They do not fail when it answers with an error: a write
+/// of a store that fails would end writing for good.
+fn watched(options: ArchiveOptions) -> ArchiveOptions {
+    let clock = Arc::clone(&options.reading.clock);
+    let pulse = Pulse::new(options.observer.clone(), clock);
+    pulse.stops_no_more();
+    let reading = OpenOptions {
+        fs: pulse.fs(Arc::clone(&options.reading.fs)),
+        ..options.reading
+    };
+    ArchiveOptions {
+        reading,
+        observer: pulse.shared(),
+        ..options
+    }
 }
 
 /// Whether a directory is written and not to be read as it is.

@@ -82,6 +82,7 @@ impl Folder {
         let fs = Arc::clone(&self.options.reading.fs);
         let store =
             PebbleStore::create_in(fs, &making, options)?.stamped_by(self.stamps.clone())?;
+        let store = self.watched(store);
         store.engine().start_new_sync(of, parent)?;
         // A barrier: what gets a name is there after a power failure.
         store.engine().checkpoint_sync("")?;

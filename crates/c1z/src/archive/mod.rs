@@ -54,8 +54,10 @@ pub(crate) use self::folder::Folder;
 use self::catalog::Catalog;
 use crate::Result;
 use crate::engine::contract::Contract;
+use crate::engine::source::Source as _;
 use crate::engine::types::SyncId;
 use crate::engine::{Identity, StorageEngine};
+use crate::observe::{Figures, Health, HealthLimits, Observed, Watch};
 
 /// A folder of syncs. Dropping it closes it; [`Archive::close`] says what goes wrong then.
 ///
@@ -78,7 +80,9 @@ use crate::engine::{Identity, StorageEngine};
 /// # }
 /// ```
 pub struct Archive {
-    contract: Contract<Folder>,
+    /// Goes first: it ends what the watch holds of the folder.
+    observed: Option<(Observed<Arc<Contract<Folder>>>, Watch)>,
+    contract: Arc<Contract<Folder>>,
 }
 
 /// Where a sync of a folder is.
@@ -134,14 +138,36 @@ impl Archive {
     fn over(folder: Folder) -> Self {
         let reading = &folder.options.reading;
         let (profile, clock) = (reading.profile, Arc::clone(&reading.clock));
-        Self {
-            contract: Contract::new(Box::new(folder), profile, clock),
-        }
+        let (telemetry, budget) = (reading.telemetry.clone(), reading.budget.clone());
+        let contract = Arc::new(Contract::new(Box::new(folder), profile, clock));
+        let observed = telemetry.map(|telemetry| {
+            let watched = Arc::clone(&contract);
+            let watch = telemetry.watch(move || watched.source().figures(&budget));
+            (Observed::new(Arc::clone(&contract), &telemetry), watch)
+        });
+        Self { observed, contract }
     }
 
     /// The engine.
     pub fn engine(&self) -> &dyn StorageEngine {
-        &self.contract
+        match &self.observed {
+            Some((observed, _)) => observed,
+            None => &*self.contract,
+        }
+    }
+
+    /// Whether the folder is well; see [`crate::Store::health`].
+    ///
+    /// # Complexity
+    /// A look at the files of each entry, and a few reads of the latest finished sync.
+    pub fn health(&self, limits: &HealthLimits) -> Health {
+        let folder = self.contract.source();
+        let mut figures = Figures::default();
+        figures.budget(&folder.options.reading.budget);
+        figures.size = folder.size_on_disk().unwrap_or_default();
+        Health::of_figures(&figures, 0, limits)
+            .warned(self.warnings())
+            .probed(&*self.contract)
     }
 
     /// What a user should know about the folder.

@@ -71,6 +71,16 @@ impl OpenEntries {
         self.entries.clear();
     }
 
+    /// Bytes that those say of themselves which are watched.
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = self.entries.iter().map(|(_, opened)| match opened {
+            Opened::Sealed(store) => store.figures().size,
+            Opened::Live(store) => store.figures().size,
+            Opened::Seen(_) => 0,
+        });
+        bytes.sum()
+    }
+
     /// How many are open.
     pub(super) fn len(&self) -> usize {
         self.entries.len()

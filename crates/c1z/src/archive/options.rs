@@ -7,6 +7,7 @@ use shingle::vfs::{Entropy, OsEntropy};
 use crate::OpenOptions;
 use crate::engine::PebbleOptions;
 use crate::envelope::WriteOptions;
+use crate::ops::SharedObserver;
 
 /// Options of an [`super::Archive`]. The default suits users.
 #[derive(Clone, Debug)]
@@ -14,10 +15,13 @@ pub struct ArchiveOptions {
     /// How entries are read: file system, clock, profile, memory, limits. The memory is shared by the entries that are open.
     pub reading: OpenOptions,
     /// How syncs are written: ids, memory, durability, digests. Clock and profile are those of `reading`, and syncs
-    /// are never replaced.
+    /// are never replaced; what watches is the telemetry of `reading`.
     pub writing: PebbleOptions,
     /// How entries are packed.
     pub packing: WriteOptions,
+    /// Watches what takes long: adding, packing, publishing, cleaning up; its error stops it, as far as nothing was decided.
+    /// Default nothing.
+    pub observer: SharedObserver,
     /// Names of temporary files.
     pub entropy: Arc<dyn Entropy>,
     /// Most entries that are open at once, beside the current sync; default 8, at least 1. Each takes its share of the
@@ -37,6 +41,7 @@ impl Default for ArchiveOptions {
             reading: OpenOptions::default(),
             writing: PebbleOptions::default(),
             packing: WriteOptions::default(),
+            observer: SharedObserver::default(),
             entropy: Arc::new(OsEntropy),
             open_entries_max: 8,
             pack_on_close: false,

@@ -15,9 +15,9 @@ use super::name::{Form, Stem};
 use crate::engine::source::Source;
 use crate::engine::types::SyncId;
 use crate::envelope::{self, EnvelopeFile, Existing, PayloadOptions, publish};
-use crate::ops::SharedObserver;
 use crate::ops::build::{PackOptions, publish_store};
 use crate::ops::dump;
+use crate::ops::{Observer, Progress, Pulse, Step};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes copied at a time.
@@ -84,13 +84,20 @@ impl Archive {
 }
 
 impl Folder {
+    /// Tells the observer of what takes long.
+    fn pulse(&self) -> Pulse {
+        let observer = self.options.observer.clone();
+        Pulse::new(observer, Arc::clone(&self.options.reading.clock))
+    }
+
     pub(super) fn pack_options(&self, existing: Existing) -> PackOptions {
         PackOptions {
             fs: Arc::clone(&self.options.reading.fs),
             entropy: Arc::clone(&self.options.entropy),
             existing,
             temporary: None,
-            observer: SharedObserver::default(),
+            observer: self.options.observer.clone(),
+            clock: Arc::clone(&self.options.reading.clock),
             write: self.options.packing.clone(),
         }
     }
@@ -137,8 +144,12 @@ impl Folder {
         let unpacked = Arc::new(Entry::new(entry.stem.clone(), Form::Directory));
         let dir = unpacked.path(&self.path);
         remove_leftover(self.fs(), &dir);
-        let fs = Arc::clone(&self.options.reading.fs);
-        dump(&fs, &*self.options.entropy, &file, &dir)?;
+        self.options
+            .observer
+            .advanced(&Progress::of(Step::Unpack))?;
+        let pulse = self.pulse();
+        let fs = pulse.fs(Arc::clone(&self.options.reading.fs));
+        pulse.end(dump(&fs, &*self.options.entropy, &file, &dir))?;
         sync_folder(self.fs(), &self.path)?;
         // From here on the directory is the entry; until this is done for good nobody writes it.
         let removed = self.fs().remove_file(&path);
@@ -176,6 +187,11 @@ pub(super) fn copy_file(
             let mut buffer = vec![0; STEP_LEN];
             let mut at = 0;
             while at < file.len() {
+                folder.options.observer.advanced(&Progress {
+                    bytes: at,
+                    bytes_total: Some(file.len()),
+                    ..Progress::of(Step::Pack)
+                })?;
                 let read = file.read_at(at, &mut buffer);
                 let read = read.map_err(|e| Error::io("read", input, e))?;
                 let part = buffer.get(..read).unwrap_or_default();

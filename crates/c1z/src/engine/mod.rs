@@ -27,7 +27,7 @@ pub use cancel::CancelFlag;
 pub use filter::{EntitlementFilter, Fallback, GrantFilter, ResourceFilter, Scope};
 pub use lifecycle::Lifecycle;
 pub use page::{Page, PageRequest};
-pub use pebble::{EachRow, PebbleOptions, PebbleStore};
+pub use pebble::{Compacted, EachRow, PebbleOptions, PebbleStore};
 pub use reader::Reader;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};

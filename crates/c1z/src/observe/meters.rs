@@ -5,11 +5,11 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 
 use super::figures::{self, Figures, as_f64};
-use super::job::{JobKind, Outcome};
+use super::job::{EndedJob, JobKind, Outcome};
 use super::metric::{
-    self, ERRORS_TOTAL, JOB_DURATION, JOB_ROWS, JOBS_TOTAL, LEVEL_BYTES, LEVEL_TABLES, Metric,
-    MetricKind, OPEN_STORES, OPERATION_DURATION, OPERATION_ROWS, OPERATIONS_TOTAL, SLOW_OPERATIONS,
-    UPTIME, WRITE_AMPLIFICATION,
+    self, ERRORS_TOTAL, JOB_BYTES, JOB_DURATION, JOB_ERRORS, JOB_ROWS, JOBS_TOTAL, LEVEL_BYTES,
+    LEVEL_TABLES, Metric, MetricKind, OPEN_STORES, OPERATION_DURATION, OPERATION_ROWS,
+    OPERATIONS_TOTAL, SLOW_JOBS, SLOW_OPERATIONS, UPTIME, WRITE_AMPLIFICATION,
 };
 use super::operation::Operation;
 use crate::error::{ERROR_KINDS, ErrorKind};
@@ -21,6 +21,7 @@ pub(super) struct Meters {
     operations: Vec<OperationMeters>,
     errors: Vec<(ErrorKind, Counter)>,
     jobs: Vec<JobMeters>,
+    job_errors: Vec<(ErrorKind, Counter)>,
     figures: Vec<Handle>,
     levels: Vec<(Gauge, Gauge)>,
     write_amplification: Gauge,
@@ -39,6 +40,8 @@ struct JobMeters {
     ended: Vec<(Outcome, Counter)>,
     duration: Histogram,
     rows: Counter,
+    bytes: Counter,
+    slow: Counter,
 }
 
 enum Handle {
@@ -64,9 +67,12 @@ impl Meters {
                 slow: counter(recorder, &SLOW_OPERATIONS, &labels),
             }
         };
-        let error = |kind: &ErrorKind| {
-            let labels = [("kind", kind.as_str())];
-            (*kind, counter(recorder, &ERRORS_TOTAL, &labels))
+        let errors = |metric: &Metric| {
+            let error = |kind: &ErrorKind| {
+                let labels = [("kind", kind.as_str())];
+                (*kind, counter(recorder, metric, &labels))
+            };
+            ERROR_KINDS.iter().map(error).collect()
         };
         let level = |level: usize| {
             let labels = [("level", LEVELS.get(level).copied().unwrap_or_default())];
@@ -75,7 +81,8 @@ impl Meters {
         };
         Self {
             operations: Operation::ALL.iter().map(operation).collect(),
-            errors: ERROR_KINDS.iter().map(error).collect(),
+            errors: errors(&ERRORS_TOTAL),
+            job_errors: errors(&JOB_ERRORS),
             jobs: JobKind::ALL
                 .iter()
                 .map(|kind| JobMeters::register(recorder, *kind))
@@ -106,23 +113,24 @@ impl Meters {
 
     /// A call that failed.
     pub(super) fn error(&self, kind: ErrorKind) {
-        let found = self.errors.iter().find(|(own, _)| *own == kind);
-        if let Some((_, counter)) = found {
-            counter.increment(1);
-        }
+        add_to(&self.errors, &kind);
     }
 
     /// A long operation that ended.
-    pub(super) fn job(&self, kind: JobKind, outcome: Outcome, took: Duration, rows: u64) {
-        let Some(meters) = self.jobs.get(kind as usize) else {
+    pub(super) fn job(&self, job: &EndedJob, is_slow: bool) {
+        let Some(meters) = self.jobs.get(job.kind as usize) else {
             return;
         };
-        let ended = meters.ended.iter().find(|(own, _)| *own == outcome);
-        if let Some((_, counter)) = ended {
-            counter.increment(1);
+        add_to(&meters.ended, &job.outcome());
+        if let Some(kind) = job.error {
+            add_to(&self.job_errors, &kind);
         }
-        meters.duration.record(took.as_secs_f64());
-        meters.rows.increment(rows);
+        meters.duration.record(job.duration.as_secs_f64());
+        meters.rows.increment(job.rows);
+        meters.bytes.increment(job.bytes);
+        if is_slow {
+            meters.slow.increment(1);
+        }
     }
 
     /// The sums over all stores.
@@ -154,7 +162,17 @@ impl JobMeters {
             ended: Outcome::ALL.into_iter().map(ended).collect(),
             duration: histogram(recorder, &JOB_DURATION, &[job]),
             rows: counter(recorder, &JOB_ROWS, &[job]),
+            bytes: counter(recorder, &JOB_BYTES, &[job]),
+            slow: counter(recorder, &SLOW_JOBS, &[job]),
         }
+    }
+}
+
+/// One more of a kind.
+fn add_to<K: PartialEq>(counters: &[(K, Counter)], kind: &K) {
+    let found = counters.iter().find(|(own, _)| own == kind);
+    if let Some((_, counter)) = found {
+        counter.increment(1);
     }
 }
 

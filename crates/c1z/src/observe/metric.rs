@@ -145,6 +145,33 @@ pub const JOB_ROWS: Metric = Metric {
     help: "Rows that long operations over whole files passed, each step counted",
 };
 
+/// Bytes that they moved.
+pub const JOB_BYTES: Metric = Metric {
+    name: "c1z_job_moved_bytes_total",
+    kind: MetricKind::Counter,
+    unit: MetricUnit::Bytes,
+    labels: &["job"],
+    help: "Bytes that long operations over whole files read from files and wrote to them",
+};
+
+/// How they failed.
+pub const JOB_ERRORS: Metric = Metric {
+    name: "c1z_job_errors_total",
+    kind: MetricKind::Counter,
+    unit: MetricUnit::Count,
+    labels: &["kind"],
+    help: "Long operations over whole files that failed or were cancelled, by kind of error",
+};
+
+/// Those over the threshold.
+pub const SLOW_JOBS: Metric = Metric {
+    name: "c1z_slow_jobs_total",
+    kind: MetricKind::Counter,
+    unit: MetricUnit::Count,
+    labels: &["job"],
+    help: "Long operations over whole files that took longer than the threshold of the slow log",
+};
+
 /// Tables of a level.
 pub const LEVEL_TABLES: Metric = Metric {
     name: "c1z_level_tables",
@@ -191,7 +218,7 @@ pub const OPEN_STORES: Metric = Metric {
 };
 
 /// The metrics that are not figures of a store.
-const OWN: [Metric; 13] = [
+const OWN: [Metric; 16] = [
     OPERATIONS_TOTAL,
     OPERATION_DURATION,
     OPERATION_ROWS,
@@ -200,6 +227,9 @@ const OWN: [Metric; 13] = [
     JOBS_TOTAL,
     JOB_DURATION,
     JOB_ROWS,
+    JOB_BYTES,
+    JOB_ERRORS,
+    SLOW_JOBS,
     LEVEL_TABLES,
     LEVEL_BYTES,
     WRITE_AMPLIFICATION,

@@ -11,6 +11,7 @@
 //! | [`Figures`] | what a store counts by itself; summed over all open stores by [`Telemetry::publish`] |
 //! | [`SlowLog`] | says which calls took long: operation, sync, names of filters, rows, time; never contents |
 //! | [`Job`] | long operations over whole files, as an [`crate::ops::Observer`] |
+//! | [`Health`], [`SystemStatistics`] | whether a store is well, and what it is made of; cheap |
 //!
 //! Names and meanings of all metrics: [`metrics()`], and `docs/operations.md`.
 //!
@@ -32,6 +33,7 @@
 //! ```
 
 mod figures;
+mod health;
 mod job;
 mod meters;
 mod metric;
@@ -45,11 +47,13 @@ mod telemetry;
 mod tests;
 
 pub use figures::{Figures, LevelFigures};
-pub use job::{Job, JobKind};
+pub use health::{Health, HealthLimits, HealthState, NOT_LOOKED_AT, Reason, SystemStatistics};
+pub use job::{EndedJob, Job, JobKind};
 pub use metric::{
-    DURATION_BUCKETS, ERRORS_TOTAL, JOB_DURATION, JOB_ROWS, JOBS_TOTAL, LEVEL_BYTES, LEVEL_TABLES,
-    Metric, MetricKind, MetricUnit, OPEN_STORES, OPERATION_DURATION, OPERATION_ROWS,
-    OPERATIONS_TOTAL, SLOW_OPERATIONS, UPTIME, WRITE_AMPLIFICATION, metrics,
+    DURATION_BUCKETS, ERRORS_TOTAL, JOB_BYTES, JOB_DURATION, JOB_ERRORS, JOB_ROWS, JOBS_TOTAL,
+    LEVEL_BYTES, LEVEL_TABLES, Metric, MetricKind, MetricUnit, OPEN_STORES, OPERATION_DURATION,
+    OPERATION_ROWS, OPERATIONS_TOTAL, SLOW_JOBS, SLOW_OPERATIONS, UPTIME, WRITE_AMPLIFICATION,
+    metrics,
 };
 pub use observed::Observed;
 pub use operation::{Class, Operation};

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::job::EndedJob;
 use super::operation::Operation;
 use super::shape::Shape;
 use crate::engine::types::SyncId;
@@ -73,6 +74,9 @@ impl fmt::Display for SlowCall {
 pub trait SlowSink: Send + Sync + fmt::Debug {
     /// Takes one.
     fn slow(&self, call: &SlowCall);
+
+    /// Takes a job over whole files that took longer than the threshold; every one is told.
+    fn slow_job(&self, job: &EndedJob);
 }
 
 /// Sends entries on as warnings of `tracing`, with the target `c1z::slow`.
@@ -91,6 +95,18 @@ impl SlowSink for TraceSink {
             failed = call.failed,
             suppressed = call.suppressed,
             "slow operation"
+        );
+    }
+
+    fn slow_job(&self, job: &EndedJob) {
+        tracing::warn!(
+            target: "c1z::slow",
+            job = job.kind.as_str(),
+            rows = job.rows,
+            bytes = job.bytes,
+            seconds = job.duration.as_secs_f64(),
+            outcome = job.outcome().as_str(),
+            "slow job"
         );
     }
 }
@@ -115,6 +131,11 @@ impl SlowLog {
     /// Whether a call of this length is slow.
     pub fn is_slow(&self, duration: Duration) -> bool {
         duration > self.options.threshold
+    }
+
+    /// Writes an entry for a slow job.
+    pub fn note_job(&self, job: &EndedJob) {
+        self.options.sink.slow_job(job);
     }
 
     /// Writes an entry for a slow call that ended at `now`, unless it is too soon after the last one.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use metrics::Recorder;
 use shingle::vfs::{Clock, OsClock};
 
 use super::figures::Figures;
-use super::job::{JobKind, Outcome};
+use super::health::{Health, HealthLimits, SystemStatistics};
+use super::job::EndedJob;
 use super::meters::Meters;
 use super::operation::Operation;
 use super::shape::Shape;
@@ -41,6 +43,7 @@ pub struct Telemetry {
     started: Duration,
     meters: Meters,
     slow: Option<SlowLog>,
+    slow_calls: AtomicU64,
     stores: Mutex<Stores>,
 }
 
@@ -72,6 +75,7 @@ impl Telemetry {
             clock: options.clock,
             meters: Meters::register(recorder),
             slow: options.slow.map(SlowLog::new),
+            slow_calls: AtomicU64::new(0),
             stores: Mutex::default(),
         };
         telemetry.publish();
@@ -125,6 +129,21 @@ impl Telemetry {
         self.clock.monotonic().saturating_sub(self.started)
     }
 
+    /// Whether all stores together are well, by what was counted: nothing is read.
+    pub fn health(&self, limits: &HealthLimits) -> Health {
+        let slow = self.slow_calls.load(Ordering::Relaxed);
+        Health::of_figures(&self.figures(), slow, limits)
+    }
+
+    /// What all stores together are made of, and what they did since measuring began.
+    pub fn system_statistics(&self) -> SystemStatistics {
+        SystemStatistics {
+            uptime: Some(self.uptime()),
+            slow_operations: Some(self.slow_calls.load(Ordering::Relaxed)),
+            ..SystemStatistics::from(&self.figures())
+        }
+    }
+
     /// A call ended.
     pub(super) fn ended(&self, call: &Ended<'_>) {
         let slow = self.slow.as_ref();
@@ -135,6 +154,7 @@ impl Telemetry {
             self.meters.error(kind);
         }
         if let Some(log) = slow {
+            self.slow_calls.fetch_add(1, Ordering::Relaxed);
             let entry = SlowCall {
                 operation: call.operation,
                 sync: call.sync.cloned(),
@@ -149,8 +169,13 @@ impl Telemetry {
     }
 
     /// A long operation ended.
-    pub(super) fn job_ended(&self, kind: JobKind, outcome: Outcome, took: Duration, rows: u64) {
-        self.meters.job(kind, outcome, took, rows);
+    pub(super) fn job_ended(&self, job: &EndedJob) {
+        let slow = self.slow.as_ref();
+        let slow = slow.filter(|log| log.is_slow(job.duration));
+        self.meters.job(job, slow.is_some());
+        if let Some(log) = slow {
+            log.note_job(job);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use super::build::{PackOptions, V3Summary, check_output, publish_checked, publish_store};
 use super::convert::source::{self, Source, SourceSync, TakeRecord, TakeRow, TakeSession};
 use super::convert::{self, ConvertOptions, ConvertSummary, FileFormat, SyncChoice};
-use super::{RecordKind, Step, observe::Meter};
+use super::{Progress, RecordKind, Step};
 use crate::engine::PebbleStore;
 use crate::engine::types::{SyncId, SyncRun};
 use crate::envelope::{Existing, publish};
@@ -67,15 +67,15 @@ pub fn clone_sync(
         existing: Existing::Keep,
         ..options.convert.clone()
     };
-    let work = || {
-        let source = source::open(input, from, output, &convert)?;
+    let cloned = convert.watched(|convert| {
+        let source = source::open(input, from, output, convert)?;
         if options.leave_sessions {
             let source = WithoutSessions(&*source);
-            return convert::run(&source, from, to, output, &convert);
+            return convert::run(&source, from, to, output, convert);
         }
-        convert::run(&*source, from, to, output, &convert)
-    };
-    work().map_err(|error: Error| error.in_file(input))
+        convert::run(&*source, from, to, output, convert)
+    });
+    cloned.map_err(|error: Error| error.in_file(input))
 }
 
 /// Writes the finished sync of an open store as a v3 file, which must not exist. Writers wait only while the instant is taken
@@ -123,7 +123,9 @@ pub fn snapshot(
     let (input, output) = (input.as_ref(), output.as_ref());
     check_output(&*options.fs, output, Existing::Keep)?;
     match FileFormat::of_existing(&*options.fs, input)? {
-        FileFormat::V1 | FileFormat::V3 => copy_bytes(input, output, options),
+        FileFormat::V1 | FileFormat::V3 => {
+            options.watched(|options| copy_bytes(input, output, options))
+        }
         FileFormat::PebbleDir => {
             let options = ConvertOptions {
                 to: Some(FileFormat::V3),
@@ -145,7 +147,14 @@ fn copy_bytes(input: &Path, output: &Path, options: &ConvertOptions) -> Result<u
     let failed = |e| Error::io("read the file to copy", input, e);
     let file = options.fs.open(input).map_err(failed)?;
     let len = file.len();
-    let mut meter = Meter::start(&*options.observer, Step::Pack, None)?;
+    let told = |bytes| {
+        options.observer.advanced(&Progress {
+            bytes,
+            bytes_total: Some(len),
+            ..Progress::of(Step::Pack)
+        })
+    };
+    told(0)?;
     publish(
         &*options.fs,
         &*options.entropy,
@@ -161,7 +170,7 @@ fn copy_bytes(input: &Path, output: &Path, options: &ConvertOptions) -> Result<u
                 out.write_all(part)
                     .map_err(|e| Error::io("write the copy", output, e))?;
                 at += part.len() as u64;
-                meter.row()?;
+                told(at)?;
             }
             Ok(())
         },

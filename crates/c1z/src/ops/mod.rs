@@ -15,12 +15,17 @@ pub mod maintain;
 pub mod merge;
 pub mod ndjson;
 pub(crate) mod observe;
+mod pulse;
 mod raw;
 pub mod repair;
+mod report;
 pub mod rollback;
 pub mod verify;
 pub mod why;
 
 pub use dump::{Dumped, dump};
 pub use observe::{NoObserver, Observer, Progress, SharedObserver, Step};
+pub use pulse::Pulse;
 pub use raw::{RecordKind, StoredRecord};
+pub(crate) use report::begins;
+pub use report::{Ended, Report, Reporter, SayReport};

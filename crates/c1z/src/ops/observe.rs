@@ -11,6 +11,8 @@ use crate::Result;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
+    /// A file is decoded so that it can be read; its bytes are what moves.
+    Unpack,
     /// Rows are read and handed to the writer.
     Rows,
     /// Records of this kind are read and handed to the writer.
@@ -31,6 +33,31 @@ pub enum Step {
     Compare,
     /// What can be read of a damaged file is gathered.
     Salvage,
+    /// A live database is compacted; rows are families of keys.
+    Compact,
+    /// Entries of a folder are removed; rows are entries.
+    Remove,
+}
+
+impl Step {
+    /// What it is called in a line for people: one word or two, never anything of a record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unpack => "unpacking",
+            Self::Rows => "rows",
+            Self::Records(kind) => kind.plural(),
+            Self::Sort => "sorting",
+            Self::Indexes => "indexes",
+            Self::Seal => "sealing",
+            Self::Pack => "packing",
+            Self::Files => "files",
+            Self::Agreement => "agreement",
+            Self::Compare => "comparing",
+            Self::Salvage => "salvage",
+            Self::Compact => "compaction",
+            Self::Remove => "removing",
+        }
+    }
 }
 
 /// How far an operation got.
@@ -46,6 +73,9 @@ pub struct Progress {
     pub bytes: u64,
     /// Bytes of this step in all, where known.
     pub bytes_total: Option<u64>,
+    /// Bytes that the whole operation has read from files and written to them so far. They grow also where no row
+    /// passes: while rows are sorted, tables merged, frames packed.
+    pub moved: u64,
 }
 
 impl Progress {
@@ -57,15 +87,16 @@ impl Progress {
             rows_total: None,
             bytes: 0,
             bytes_total: None,
+            moved: 0,
         }
     }
 }
 
 /// Watches an operation.
 pub trait Observer: Send + Sync {
-    /// Called at the start of each step, every few thousand rows or MiB, and when their number is final.
-    /// Between two calls lie milliseconds of work, but for sorts and merges, which say nothing while
-    /// they run: who has to show a sign of life keeps the last progress and its own clock.
+    /// Called at the start of each step, every few thousand rows or MiB, and when their number is final; in steps in which
+    /// no row passes (sorts, merges, packing) by the files that are read and written, see [`super::Pulse`]: then only
+    /// [`Progress::moved`] is new. Calls come one after the other.
     ///
     /// An error, for example [`crate::ErrorKind::Cancelled`], stops the operation and is what it
     /// returns; nothing is left behind then.
@@ -82,20 +113,37 @@ impl Observer for NoObserver {
     }
 }
 
-/// An observer among the options of an operation; default one that watches nothing.
-#[derive(Clone)]
-pub struct SharedObserver(Arc<dyn Observer>);
+/// An observer among the options of an operation; default none.
+#[derive(Clone, Default)]
+pub struct SharedObserver(Option<Arc<dyn Observer>>);
 
 impl SharedObserver {
     /// Shares `observer`.
     pub fn new(observer: Arc<dyn Observer>) -> Self {
-        Self(observer)
+        Self(Some(observer))
+    }
+
+    /// Whether nobody watches.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
     }
 }
 
-impl Default for SharedObserver {
-    fn default() -> Self {
-        Self(Arc::new(NoObserver))
+impl<O: Observer + 'static> From<Arc<O>> for SharedObserver {
+    fn from(observer: Arc<O>) -> Self {
+        Self::new(observer)
+    }
+}
+
+impl From<Arc<dyn Observer>> for SharedObserver {
+    fn from(observer: Arc<dyn Observer>) -> Self {
+        Self::new(observer)
+    }
+}
+
+impl From<&NoObserver> for SharedObserver {
+    fn from(_: &NoObserver) -> Self {
+        Self(None)
     }
 }
 
@@ -107,7 +155,10 @@ impl fmt::Debug for SharedObserver {
 
 impl Observer for SharedObserver {
     fn advanced(&self, progress: &Progress) -> Result<()> {
-        self.0.advanced(progress)
+        match &self.0 {
+            Some(observer) => observer.advanced(progress),
+            None => Ok(()),
+        }
     }
 }
 

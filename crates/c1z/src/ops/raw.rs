@@ -58,6 +58,17 @@ impl RecordKind {
             RecordKind::Asset => "asset",
         }
     }
+
+    /// Several of them, as people say it: `resource types`, .., `assets`.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            RecordKind::ResourceType => "resource types",
+            RecordKind::Resource => "resources",
+            RecordKind::Entitlement => "entitlements",
+            RecordKind::Grant => "grants",
+            RecordKind::Asset => "assets",
+        }
+    }
 }
 
 /// A record as a v3 database stores it.

@@ -361,10 +361,7 @@ fn changes<R: Compared>(
         changes: &Change::ALL,
         budget: MemoryBudget::new(1 << 20),
     };
-    let [base, applied] = [base, applied].map(|(subject, sync)| Side {
-        reader: subject.engine(),
-        sync,
-    });
+    let [base, applied] = [base, applied].map(|(subject, sync)| Side::new(subject.engine(), sync));
     let mut found = Vec::new();
     let mut visit = |change, record| -> c1z::Result<()> {
         found.push((change, record));

@@ -43,6 +43,18 @@ impl Observer for Patience {
     }
 }
 
+/// A clock that stands still, so that nothing is told but what is counted.
+fn still() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(Duration::from_secs(1_800_000_000)))
+}
+
+fn options() -> VerifyOptions {
+    VerifyOptions {
+        clock: still(),
+        ..VerifyOptions::default()
+    }
+}
+
 #[test]
 fn a_job_counts_rows_outcomes_and_time() {
     let (telemetry, handle) = watched(TelemetryOptions {
@@ -52,17 +64,19 @@ fn a_job_counts_rows_outcomes_and_time() {
     let path = Case::named("basic").path("v3.indexed_zstd.c1z");
     let patience = Patience::of(u64::MAX);
     let job = Job::start(&telemetry, JobKind::Verify).observed_by(patience.clone());
+    let job = Arc::new(job);
     let report = job
-        .end(verify(&path, &VerifyOptions::default(), &job))
+        .end(verify(&path, &options(), Arc::clone(&job)))
         .unwrap();
     let stopped = Job::start(&telemetry, JobKind::Verify).observed_by(Patience::of(0));
+    let stopped = Arc::new(stopped);
     let error = stopped
-        .end(verify(&path, &VerifyOptions::default(), &stopped))
+        .end(verify(&path, &options(), Arc::clone(&stopped)))
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    let failed = Job::start(&telemetry, JobKind::Verify);
+    let failed = Arc::new(Job::start(&telemetry, JobKind::Verify));
     failed
-        .end(verify("nowhere.c1z", &VerifyOptions::default(), &failed))
+        .end(verify("nowhere.c1z", &options(), Arc::clone(&failed)))
         .unwrap_err();
     let scraped = Scraped::of(&telemetry, &handle);
     let ended =
@@ -97,6 +111,7 @@ fn publishing_tells_bytes_and_can_be_stopped() {
         let options = PackOptions {
             fs: Arc::clone(&fs),
             observer: SharedObserver::new(patience.clone()),
+            clock: still(),
             ..PackOptions::default()
         };
         publish_store(&store, Path::new("out.c1z"), &options)
@@ -132,6 +147,7 @@ fn the_end_of_a_sync_tells_rows_and_can_be_stopped() {
     let patience = Patience::of(0);
     let (_fs, store) = sealed(PebbleOptions {
         observer: SharedObserver::new(patience.clone()),
+        clock: still(),
         ..PebbleOptions::default()
     });
     let engine = store.engine();
@@ -151,6 +167,7 @@ fn the_end_of_a_sync_tells_rows_and_can_be_stopped() {
     let patience = Patience::of(3_600);
     let (_fs, store) = sealed(PebbleOptions {
         observer: SharedObserver::new(patience.clone()),
+        clock: still(),
         ..PebbleOptions::default()
     });
     let engine = store.engine();
@@ -167,6 +184,12 @@ fn the_end_of_a_sync_tells_rows_and_can_be_stopped() {
     // Before the first row, after 4,096, and all of them.
     assert_eq!(
         rows,
-        [(Step::Seal, 0), (Step::Seal, 4_096), (Step::Seal, 5_000)]
+        [
+            (Step::Seal, 0),
+            (Step::Seal, 4_096),
+            (Step::Seal, 5_000),
+            (Step::Indexes, 0),
+            (Step::Indexes, 4_096)
+        ]
     );
 }

@@ -17,5 +17,6 @@ mod criteria;
 mod documents;
 mod jobs;
 mod metrics;
+mod silence;
 mod slow;
 mod support;

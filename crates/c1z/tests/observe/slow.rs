@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use c1z::engine::types::SyncType;
 use c1z::engine::{GrantFilter, PageRequest, PebbleOptions, PebbleStore, Scope};
-use c1z::observe::{Operation, Shape, SlowCall, SlowLog, SlowOptions, SlowSink, TelemetryOptions};
+use c1z::observe::{
+    EndedJob, Operation, Shape, SlowCall, SlowLog, SlowOptions, SlowSink, TelemetryOptions,
+};
 use proptest::prelude::*;
 use testkit::clock::ManualClock;
 
@@ -13,11 +15,15 @@ use crate::support::{Ticking, grant, resource, watched};
 
 /// Keeps what it gets.
 #[derive(Debug, Default)]
-struct Kept(Mutex<Vec<SlowCall>>);
+struct Kept(Mutex<Vec<SlowCall>>, Mutex<Vec<EndedJob>>);
 
 impl SlowSink for Kept {
     fn slow(&self, call: &SlowCall) {
         self.0.lock().unwrap().push(call.clone());
+    }
+
+    fn slow_job(&self, job: &EndedJob) {
+        self.1.lock().unwrap().push(*job);
     }
 }
 

@@ -361,10 +361,7 @@ fn what_diff_reports_is_what_a_pair_holds() {
     let sides: Vec<Side<'_>> = stores
         .iter()
         .zip(&ids)
-        .map(|(store, sync)| Side {
-            reader: store.reader(),
-            sync,
-        })
+        .map(|(store, sync)| Side::new(store.reader(), sync))
         .collect();
     let [base, applied] = sides.as_slice() else {
         panic!()

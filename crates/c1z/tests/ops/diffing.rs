@@ -167,10 +167,7 @@ fn changes_are_those_of_sorted_maps() {
             let records = generate(&GenerateOptions::small(seed));
             let base = write(&model, &records);
             let applied = write(&model, &changed(&records, seed));
-            let side = |sync| Side {
-                reader: &model,
-                sync,
-            };
+            let side = |sync| Side::new(&model, sync);
             let (base, applied) = (side(&base), side(&applied));
             let options = DiffOptions {
                 identity,
@@ -219,10 +216,7 @@ fn many(model: &Model, count: usize) -> [SyncId; 2] {
 fn little_memory_takes_windows_and_changes_nothing() {
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 9_000);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let with = |bytes| DiffOptions {
         identity: Identity::Structural,
         as_v3: false,
@@ -254,10 +248,7 @@ fn windows_scan_no_more_than_they_must() {
     }
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 9_000);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let scanned = |bytes| {
         let options = DiffOptions {
             identity: Identity::Structural,
@@ -280,10 +271,7 @@ fn windows_scan_no_more_than_they_must() {
 fn what_stops_a_comparison_is_its_error() {
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 50);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let options = DiffOptions {
         identity: Identity::Structural,
         as_v3: false,
@@ -352,10 +340,7 @@ fn a_change_of_nothing_but_the_expansion_is_a_change() {
                 ..Default::default()
             });
         let applied = write(&model, &next);
-        let side = |sync| Side {
-            reader: &model,
-            sync,
-        };
+        let side = |sync| Side::new(&model, sync);
         let (base, applied) = (side(&base), side(&applied));
         let options = DiffOptions {
             identity,
@@ -394,10 +379,7 @@ fn resources_of_one_external_id_are_one_record_to_v1_files() {
             };
             write(&model, &records)
         });
-        let [base, applied] = syncs.each_ref().map(|sync| Side {
-            reader: &model,
-            sync,
-        });
+        let [base, applied] = syncs.each_ref().map(|sync| Side::new(&model, sync));
         let options = DiffOptions {
             identity,
             as_v3: false,

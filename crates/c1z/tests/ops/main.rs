@@ -9,10 +9,12 @@
 mod building;
 mod copy;
 mod delta;
+mod diff_files;
 mod diffing;
 mod dump;
 mod faults;
 mod histories;
+mod layers;
 mod maintain;
 mod merge;
 mod ndjson;

@@ -244,7 +244,7 @@ fn an_observer_stops_a_check() {
     let fs = database(&golden_rows("realistic"));
     for calls in 0..3 {
         let observer = Impatient(calls.into());
-        let stopped = verify("db", &options(&fs, Depth::Full), &observer);
+        let stopped = verify("db", &options(&fs, Depth::Full), Arc::new(observer));
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled, "{calls}");
     }
 }

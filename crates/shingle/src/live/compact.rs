@@ -15,7 +15,7 @@ use crate::cache::Cache;
 use crate::db::meta_of;
 use crate::iter::Bounds;
 use crate::key::SeqNo;
-use crate::manifest::{FileNumber, TableMeta};
+use crate::manifest::{FileNumber, Level, TableMeta};
 use crate::sst::{CacheMode, Table, TableOptions};
 use crate::{Error, Result};
 
@@ -30,6 +30,17 @@ impl LiveDatabase {
     /// Writers wait. O(rows within · log runs); memory is flushed first.
     pub fn compact_range(&self, bounds: &Bounds) -> Result<()> {
         self.inner().compact(bounds)
+    }
+
+    /// Whether [`LiveDatabase::compact_range`] would find nothing to do within `bounds`: nothing is in memory, and no run
+    /// lies above the last level.
+    ///
+    /// # Complexity
+    /// O(tables).
+    pub fn is_compacted(&self, bounds: &Bounds) -> bool {
+        let version = self.version();
+        let mut tables = version.overlapping(bounds.lower(), bounds.upper());
+        self.memory_bytes() == 0 && tables.all(|(level, _)| level == Level::L6)
     }
 
     /// Adds tables that were written elsewhere in the same file system: their rows are newer than

@@ -268,6 +268,14 @@ impl LiveDatabase {
         self.inner.metrics.snapshot()
     }
 
+    /// Whether writes are still accepted. O(1).
+    ///
+    /// # Errors
+    /// `Poisoned` after a failed write.
+    pub fn check_usable(&self) -> Result<()> {
+        self.inner.check_usable()
+    }
+
     /// Bytes of accepted writes that are in memory, on their way to tables or not.
     pub fn memory_bytes(&self) -> u64 {
         self.inner.core().memory_bytes() as u64

@@ -18,7 +18,7 @@ use self::sides::Sides;
 use super::refuse_csv;
 use crate::args::{Format, Global};
 use crate::failure::{Failure, Verdict};
-use crate::output::{Progress, Watch};
+use crate::job;
 
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct DiffArgs {
@@ -129,11 +129,15 @@ impl Comparison<'_> {
             changes,
             budget: self.sides.budget.clone(),
         };
-        let watch = Watch::new(Progress::new("records", self.global.quiet));
+        let observer = job::observer();
         let [base, applied] = self.sides.both();
-        diff(base, applied, &options, &watch, &mut |change, record: R| {
-            visit(change, record)
-        })
+        diff(
+            base,
+            applied,
+            &options,
+            &*observer,
+            &mut |change, record: R| visit(change, record),
+        )
     }
 
     /// The base's version of a modified record, as it was compared.

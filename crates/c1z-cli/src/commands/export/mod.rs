@@ -12,8 +12,9 @@ use c1z::{MemoryBudget, OpenOptions, Store};
 use crate::args::{Export, ExportArgs, Global};
 use crate::failure::{Failure, warn};
 use crate::file::{self, Selected};
+use crate::job;
 use crate::memory::Shares;
-use crate::output::{Content, Csv, Progress, Watch, Workbook, write_file};
+use crate::output::{Content, Counted, Csv, Workbook, write_file};
 pub(crate) use clone::ExportC1zArgs;
 use rows::{COLUMNS, Rows};
 
@@ -36,7 +37,7 @@ pub(crate) fn run(global: &Global, export: &Export) -> Result<(), Failure> {
 fn csv(global: &Global, args: &ExportArgs, rows: Rows<'_>) -> Result<(), Failure> {
     let out = args.out_or("./sync.csv");
     let left_out = write_file(&global.file, out, Content::Text, |out| {
-        let mut progress = Progress::new("rows", global.quiet);
+        let mut progress = Counted::new();
         let mut csv = Csv::new(out);
         csv.record(COLUMNS)?;
         let left_out = rows.each(&mut |cells| {
@@ -53,7 +54,7 @@ fn csv(global: &Global, args: &ExportArgs, rows: Rows<'_>) -> Result<(), Failure
 fn xlsx(global: &Global, args: &ExportArgs, rows: Rows<'_>) -> Result<(), Failure> {
     let out = args.out_or("./sync.xlsx");
     let (left_out, workbook) = write_file(&global.file, out, Content::Bytes, |out| {
-        let mut progress = Progress::new("rows", global.quiet);
+        let mut progress = Counted::new();
         let mut workbook = Workbook::begin(out, &COLUMNS)?;
         let left_out = rows.each(&mut |cells| {
             progress.row();
@@ -99,15 +100,15 @@ fn ndjson(
     let named: Option<&SyncId> = selected.filter(|_| named).map(|selected| &selected.run.id);
     let out = args.out_or("./sync.ndjson");
     let written = write_file(&global.file, out, Content::Text, |out| {
-        let watch = Watch::new(Progress::new("rows", global.quiet));
+        let observer = job::observer();
         Ok(match (store.database(), store.sqlite()) {
             (Some(database), _) => {
                 let budget = MemoryBudget::new(shares.command);
-                write_database(database, &budget, out, &watch)?
+                write_database(database, &budget, out, &*observer)?
             }
             (None, Some(database)) => {
                 let zone = OpenOptions::default().zone;
-                write_v1(database, &zone, named, out, &watch)?
+                write_v1(database, &zone, named, out, &*observer)?
             }
             (None, None) => {
                 let what = "a file without a database";

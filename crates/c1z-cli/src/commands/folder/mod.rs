@@ -13,11 +13,12 @@ pub(crate) use show::run as show;
 use std::path::Path;
 
 use c1z::archive::{Archive, ArchiveOptions};
+use c1z::ops::SharedObserver;
 use c1z::{MemoryBudget, OpenOptions};
 
 use crate::args::Global;
 use crate::failure::{Failure, warn};
-use crate::file;
+use crate::{file, job, telemetry};
 
 /// How folders are opened.
 fn options(global: &Global) -> ArchiveOptions {
@@ -26,8 +27,10 @@ fn options(global: &Global) -> ArchiveOptions {
             budget: MemoryBudget::new(global.limits.memory),
             variables: file::variables(&global.limits),
             scratch: global.limits.tmp_dir.clone(),
+            telemetry: telemetry::current(),
             ..OpenOptions::default()
         },
+        observer: SharedObserver::new(job::observer()),
         ..ArchiveOptions::default()
     }
 }

@@ -83,6 +83,24 @@ pub(super) trait LiveKv: Send + Sync + fmt::Debug {
     /// Whatever stops it; what was made is removed as far as possible.
     fn checkpoint(&self, fs: &Arc<dyn Fs>, dir: &Path) -> Result<BuiltDatabase>;
 
+    /// Gives the space of what was replaced and deleted back, family by family; `each` hears before each one how many of how
+    /// many are done. Returns how many families had something to give back.
+    ///
+    /// # Errors
+    /// Whatever stops it, errors of `each` included; families that are done stay done.
+    fn compact(&self, each: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<u64> {
+        each(0, 0)?;
+        Ok(0)
+    }
+
+    /// Whether it can be written to.
+    ///
+    /// # Errors
+    /// `Poisoned` after a failed write.
+    fn check_usable(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What it counted so far.
     fn figures(&self) -> Figures {
         Figures::default()
@@ -142,6 +160,9 @@ pub(super) trait SealPass {
     /// Takes a primary row; they come in the order of keys, each once. Rows may be emitted in any order; of several with
     /// one key the last one counts.
     fn row(&mut self, key: &[u8], value: &[u8], emit: &mut Emit<'_>) -> Result<()>;
+
+    /// A row that was emitted is about to be written; an error leaves everything as it was.
+    fn written(&mut self) -> Result<()>;
 
     /// All primaries have passed. Returns what changes beside the derived families, in the same step.
     fn finish(&mut self, emit: &mut Emit<'_>) -> Result<Batch>;

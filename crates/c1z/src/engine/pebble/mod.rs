@@ -36,7 +36,7 @@ mod write;
 mod tests;
 
 pub use options::PebbleOptions;
-pub use store::{EachRow, PebbleStore};
+pub use store::{Compacted, EachRow, PebbleStore};
 
 use std::sync::Arc;
 
@@ -93,6 +93,11 @@ impl PebbleSource {
             runs,
         };
         Ok((source, warnings))
+    }
+
+    /// Whether these are the rows, not what they were re-keyed to.
+    pub(crate) fn reads(&self, kv: &Arc<dyn Kv>) -> bool {
+        Arc::ptr_eq(&self.kv, kv)
     }
 }
 

@@ -36,7 +36,8 @@ pub struct PebbleOptions {
     /// Most bytes of keys and values that a store in memory holds, and of the buffers, sorts and merges of a store on disk;
     /// default 256 MiB. On disk at least 256 KiB.
     pub memory_bytes_max: u64,
-    /// Watches ends of syncs, [`crate::ops::Step::Seal`], row by row; its error leaves the sync open. Default nothing.
+    /// Watches a store on disk: ends of syncs, [`crate::ops::Step::Seal`], row by row, where its error leaves the sync open;
+    /// everything else that takes long by the bytes that move ([`crate::ops::Pulse`]), where it is not asked. Default nothing.
     pub observer: SharedObserver,
     /// What watches the store; default nothing ([`crate::observe`]).
     pub telemetry: Option<Arc<Telemetry>>,

@@ -69,8 +69,14 @@ impl SealPass for SyncSeal<'_> {
         }
     }
 
+    fn written(&mut self) -> Result<()> {
+        self.options.cancel.check()?;
+        self.meter.row()
+    }
+
     fn finish(&mut self, emit: &mut Emit<'_>) -> Result<Batch> {
         self.meter.end()?;
+        self.meter = Meter::start(&self.options.observer, Step::Indexes, None)?;
         if let Some(digests) = self.digests.take() {
             let root = digests.builder.finish(emit)?;
             emit(&digest::global_root_key(), &root.encode())?;

@@ -20,7 +20,8 @@ use crate::engine::source::Source;
 use crate::engine::types::SyncId;
 use crate::engine::{Identity, StorageEngine};
 use crate::keyspace::{Family, KeyRange, MetadataKey, prefix, stamp};
-use crate::observe::{Observed, Watch};
+use crate::observe::{Figures, Health, HealthLimits, Observed, Reason, Telemetry, Watch};
+use crate::ops::{Observer, Progress, Pulse, Step};
 use crate::store::{OpenOptions, PebbleFile};
 use crate::sync::stamps::SharedStamps;
 use crate::{Error, ErrorKind, Result};
@@ -48,8 +49,21 @@ use crate::{Error, ErrorKind, Result};
 pub struct PebbleStore {
     /// Goes first: it ends what the watch holds of the database.
     observed: Option<(Observed<Arc<Contract<Live>>>, Watch)>,
+    /// Goes early too: tells what the store counts where its calls are those of another one.
+    _watch: Option<Watch>,
     contract: Arc<Contract<Live>>,
     warnings: Vec<String>,
+}
+
+/// What a compaction of a live store did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compacted {
+    /// Bytes of tables and logs before.
+    pub bytes_before: u64,
+    /// Bytes of them after it. Tables that somebody reads still are not counted.
+    pub bytes_after: u64,
+    /// Kinds of row that were compacted; the others had nothing to give back.
+    pub families: u64,
 }
 
 /// Takes the key and the value of a row.
@@ -102,6 +116,7 @@ impl PebbleStore {
         dir: impl Into<PathBuf>,
         options: PebbleOptions,
     ) -> Result<Self> {
+        let (fs, options) = watched(fs, options);
         let kv = DiskKv::create(fs, dir, &options)?;
         Self::open(Arc::new(kv), options, false)
     }
@@ -116,6 +131,7 @@ impl PebbleStore {
         dir: impl Into<PathBuf>,
         options: PebbleOptions,
     ) -> Result<Self> {
+        let (fs, options) = watched(fs, options);
         let kv = DiskKv::open(fs, dir, &options)?;
         Self::open(Arc::new(kv), options, false)
     }
@@ -143,7 +159,8 @@ impl PebbleStore {
     ) -> Result<Self> {
         let path = path.as_ref();
         let source = PebbleFile::open(path, open).map_err(|error| error.in_file(path))?;
-        let kv = DiskKv::create(Arc::clone(&open.fs), dir, &options)?;
+        let (fs, options) = watched(Arc::clone(&open.fs), options);
+        let kv = DiskKv::create(fs, dir, &options)?;
         let taken = kv.take_over(&source.database);
         let warnings = taken.map_err(|error| error.in_file(path))?;
         let store = Self::open(Arc::new(kv), options, false)?;
@@ -180,6 +197,7 @@ impl PebbleStore {
         });
         Ok(Self {
             observed,
+            _watch: None,
             contract,
             warnings: Vec::new(),
         })
@@ -210,6 +228,61 @@ impl PebbleStore {
     /// Makes everything that was acknowledged survive power failures, once the write that is running is done.
     pub(crate) fn barrier(&self) -> Result<()> {
         self.live().barrier()
+    }
+
+    /// The store as a part of a handle whose calls are watched: tells what it counts.
+    pub(crate) fn watched_by(self, telemetry: &Arc<Telemetry>) -> Self {
+        let kv = Arc::clone(&self.live().kv);
+        Self {
+            _watch: Some(telemetry.watch(move || kv.figures())),
+            ..self
+        }
+    }
+
+    /// What the store counted since it was opened, and its state. One in memory counts nothing.
+    pub fn figures(&self) -> Figures {
+        self.live().kv.figures()
+    }
+
+    /// Whether the store is well: what it counts, its warnings, whether it can be written to, and whether its list of syncs
+    /// and one row of each kind can be read. [`crate::observe::NOT_LOOKED_AT`] says what is not looked at.
+    ///
+    /// # Complexity
+    /// The blocks that hold these rows.
+    pub fn health(&self, limits: &HealthLimits) -> Health {
+        let mut health = Health::of_figures(&self.figures(), 0, limits).warned(&self.warnings);
+        if self.live().kv.check_usable().is_err() {
+            health.add(Reason::Poisoned);
+        }
+        health.probed(&*self.contract)
+    }
+
+    /// Gives back the space of what was replaced and deleted, at any time; answers stay. Kind of row by kind of row: what
+    /// is done when `observer` stops it stays done, and another call goes on from there. A sealed store has nothing to give
+    /// back. A store in memory has no files.
+    ///
+    /// # Errors
+    /// What `observer` returns; `ReadOnly`, `Closed`, `Poisoned`, `Io`.
+    ///
+    /// # Complexity
+    /// O(rows · log runs) of what was written since the last compaction or seal. Writers wait.
+    pub fn compact(&self, observer: &dyn Observer) -> Result<Compacted> {
+        let live = self.live();
+        live.writable()?;
+        let _handle = live.lock()?;
+        let bytes_before = self.figures().size;
+        let families = live.kv.compact(&mut |done, total| {
+            observer.advanced(&Progress {
+                rows: done,
+                rows_total: Some(total),
+                ..Progress::of(Step::Compact)
+            })
+        })?;
+        Ok(Compacted {
+            bytes_before,
+            bytes_after: self.figures().size,
+            families,
+        })
     }
 
     /// The store as a part of a handle that stamps what it writes to several.
@@ -369,4 +442,21 @@ pub(super) fn check_sync_id(id: &SyncId) -> Result<()> {
             )
             .with_source(error)
         })
+}
+
+/// The file system of a store on disk, whose reads and writes tell the observer of the options. They do not fail when it
+/// answers with an error: a write that fails would end writing for good.
+fn watched(fs: Arc<dyn Fs>, options: PebbleOptions) -> (Arc<dyn Fs>, PebbleOptions) {
+    if options.observer.is_none() {
+        return (fs, options);
+    }
+    let pulse = Pulse::new(options.observer.clone(), Arc::clone(&options.clock));
+    pulse.stops_no_more();
+    let observer = pulse.shared();
+    let fs = pulse.fs(fs);
+    let watched = PebbleOptions {
+        observer,
+        ..options
+    };
+    (fs, watched)
 }

@@ -8,6 +8,7 @@ use shingle::vfs::{Clock, OsClock, OsEntropy};
 use crate::engine::ids::{Ksuids, SyncIds};
 use crate::engine::writer::ASSET_LEN_MAX;
 use crate::engine::{CancelFlag, Profile};
+use crate::observe::Telemetry;
 use crate::v1_tables::Zone;
 
 /// Options of a [`super::SqliteStore`]. The default suits users.
@@ -30,6 +31,8 @@ pub struct SqliteOptions {
     pub durability: Durability,
     /// Bytes of pages that the writing connection caches; default 64 MiB. Connections that read take 2 MiB each.
     pub cache_bytes: u64,
+    /// What watches the store; default nothing ([`crate::observe`]).
+    pub telemetry: Option<Arc<Telemetry>>,
 }
 
 impl Default for SqliteOptions {
@@ -43,6 +46,7 @@ impl Default for SqliteOptions {
             cancel: CancelFlag::new(),
             durability: Durability::default(),
             cache_bytes: 64 << 20,
+            telemetry: None,
         }
     }
 }

@@ -11,8 +11,9 @@ use super::options::SqliteOptions;
 use super::save;
 use crate::Result;
 use crate::engine::contract::Contract;
-use crate::engine::{Identity, StorageEngine};
+use crate::engine::{Identity, Reader as _, StorageEngine};
 use crate::envelope::LEVEL_DEFAULT;
+use crate::observe::{Figures, Health, HealthLimits, Observed, Watch};
 use crate::ops::build::PackOptions;
 use crate::{Error, OpenOptions};
 
@@ -40,7 +41,9 @@ use crate::{Error, OpenOptions};
 /// # }
 /// ```
 pub struct SqliteStore {
-    contract: Contract<Live>,
+    /// Goes first: it ends what the watch holds of the database.
+    observed: Option<(Observed<Arc<Contract<Live>>>, Watch)>,
+    contract: Arc<Contract<Live>>,
 }
 
 impl SqliteStore {
@@ -92,9 +95,14 @@ impl SqliteStore {
     fn open(dir: &Path, options: SqliteOptions, read_only: bool) -> Result<Self> {
         let (profile, clock) = (options.profile, Arc::clone(&options.clock));
         let live = Live::open(dir, options, read_only).map_err(|error| error.in_file(dir))?;
-        Ok(Self {
-            contract: Contract::new(Box::new(live), profile, clock),
-        })
+        let telemetry = live.options.telemetry.clone();
+        let contract = Arc::new(Contract::new(Box::new(live), profile, clock));
+        let observed = telemetry.map(|telemetry| {
+            let watched = Arc::clone(&contract);
+            let watch = telemetry.watch(move || figures(&watched));
+            (Observed::new(Arc::clone(&contract), &telemetry), watch)
+        });
+        Ok(Self { observed, contract })
     }
 
     /// The same database behind a new handle: nothing is current or viewed, nothing is unsaved, and the clock is trusted
@@ -116,7 +124,15 @@ impl SqliteStore {
 
     /// The engine.
     pub fn engine(&self) -> &dyn StorageEngine {
-        &self.contract
+        match &self.observed {
+            Some((observed, _)) => observed,
+            None => &*self.contract,
+        }
+    }
+
+    /// Whether the store is well; see [`crate::engine::PebbleStore::health`].
+    pub fn health(&self, limits: &HealthLimits) -> Health {
+        Health::of_figures(&figures(&self.contract), 0, limits).probed(&*self.contract)
     }
 
     /// Publishes all syncs, finished or not, as a v1 file; the store stays as it is, and has nothing unsaved. Returns the
@@ -130,6 +146,14 @@ impl SqliteStore {
     /// O(bytes of the database). Writers wait; reads that began before a change of what is saved cost a copy.
     pub fn save(&self, output: &Path, options: &PackOptions) -> Result<u64> {
         save::save(self.contract.source(), output, LEVEL_DEFAULT, options)
+    }
+}
+
+/// SQLite counts nothing that is ours to tell; its files have a size.
+fn figures(contract: &Contract<Live>) -> Figures {
+    Figures {
+        size: contract.size_on_disk().unwrap_or_default(),
+        ..Figures::default()
     }
 }
 

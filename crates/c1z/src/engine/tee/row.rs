@@ -31,6 +31,9 @@ pub(super) trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
     /// Reduces it to what a v3 file holds.
     fn project(&mut self) {}
 
+    /// Forgets what it recorded of other rows; they are compared themselves.
+    fn forget_recorded(&mut self) {}
+
     /// Its fields, for reports.
     fn facts(&self) -> Facts {
         Facts::from([(String::new(), format!("{self:?}"))])
@@ -165,8 +168,8 @@ impl Row for SyncRun {
         self.id.to_string()
     }
 
-    fn project(&mut self) {
-        Projected::project(self);
+    fn forget_recorded(&mut self) {
+        self.stats = None;
     }
 
     fn facts(&self) -> Facts {

@@ -16,6 +16,9 @@ use crate::engine::PebbleStore;
 /// A store on disk has to be on the file system of `options`. What is sealed is linked into a temporary folder beside its
 /// directory, not copied.
 ///
+/// The observer of `options` hears of packing; what the store does before that, it tells its own
+/// ([`crate::engine::PebbleOptions::observer`]).
+///
 /// # Errors
 /// `AlreadyExists`; `InvalidArgument` for an output without file name; those of [`pack`]; what stood at the output before
 /// still does then.
@@ -32,6 +35,16 @@ pub fn publish_store(
 
 /// Publishes what `store` held at one instant, if that passes `check`.
 pub(in crate::ops) fn publish_checked(
+    store: &PebbleStore,
+    output: &Path,
+    options: &PackOptions,
+    check: impl FnOnce(&BuiltSync) -> Result<()>,
+) -> Result<V3Summary> {
+    let (pulse, options) = options.pulse();
+    pulse.end(publish_watched(store, output, &options, check))
+}
+
+fn publish_watched(
     store: &PebbleStore,
     output: &Path,
     options: &PackOptions,

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use shingle::vfs::{Entropy, Fs, OsEntropy, OsFs};
+use shingle::vfs::{Clock, Entropy, Fs, OsClock, OsEntropy, OsFs};
 
 use super::manifest::manifest_of;
 use super::options::BuildOptions;
@@ -14,7 +14,8 @@ use super::workspace::Workspace;
 use crate::envelope::{
     EntryContent, Existing, NewEntry, WriteOptions, WriteSummary, publish, write_v3,
 };
-use crate::ops::observe::{Observer, SharedObserver};
+use crate::ops::Pulse;
+use crate::ops::observe::SharedObserver;
 use crate::{Error, ErrorKind, Result};
 
 /// Where a file goes and how it is packed.
@@ -30,8 +31,23 @@ pub struct PackOptions {
     pub temporary: Option<PathBuf>,
     /// Layout and compression of the payload, and the memory for it.
     pub write: WriteOptions,
-    /// Watches the packing, [`crate::ops::Step::Pack`].
+    /// Watches what is built and packed.
     pub observer: SharedObserver,
+    /// Tells when the observer has heard nothing for too long; default that of the system.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl PackOptions {
+    /// These options, but on files that tell the observer of every read and write.
+    pub(in crate::ops) fn pulse(&self) -> (Pulse, Self) {
+        let pulse = Pulse::new(self.observer.clone(), Arc::clone(&self.clock));
+        let watched = Self {
+            fs: pulse.fs(Arc::clone(&self.fs)),
+            observer: pulse.shared(),
+            ..self.clone()
+        };
+        (pulse, watched)
+    }
 }
 
 impl Default for PackOptions {
@@ -43,6 +59,7 @@ impl Default for PackOptions {
             temporary: None,
             write: WriteOptions::default(),
             observer: SharedObserver::default(),
+            clock: Arc::new(OsClock),
         }
     }
 }
@@ -88,6 +105,7 @@ pub struct V3Builder {
     workspace: Workspace,
     output: PathBuf,
     pack: PackOptions,
+    pulse: Pulse,
 }
 
 impl V3Builder {
@@ -104,7 +122,8 @@ impl V3Builder {
     ) -> Result<Self> {
         let output = output.into();
         check_output(&*pack.fs, &output, pack.existing)?;
-        let workspace = Workspace::for_output(pack, &output)?;
+        let (pulse, pack) = pack.pulse();
+        let workspace = Workspace::for_output(&pack, &output)?;
         // The directory is only a stop on the way into the file.
         let build = BuildOptions {
             sync: false,
@@ -113,19 +132,12 @@ impl V3Builder {
         let dir = workspace.dir().join("db");
         let sync = SyncBuilder::new(Arc::clone(&pack.fs), dir, &build, is_finished)?;
         Ok(Self {
-            sync,
+            sync: sync.observed_by(pulse.observer()),
             workspace,
             output,
-            pack: pack.clone(),
+            pack,
+            pulse,
         })
-    }
-
-    /// Watches the build from now on.
-    #[must_use]
-    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.pack.observer = SharedObserver::new(Arc::clone(&observer));
-        self.sync = self.sync.observed_by(observer);
-        self
     }
 
     /// Takes the records.
@@ -151,13 +163,13 @@ impl V3Builder {
         run: Option<RunToWrite<'_>>,
         check: impl FnOnce(&BuiltSync) -> Result<()>,
     ) -> Result<V3Summary> {
-        let sync = self.sync.finish(run)?;
+        let sync = self.pulse.end(self.sync.finish(run))?;
         check(&sync)?;
         let envelope = pack(&sync, &self.output, &self.pack);
         drop(self.workspace);
         Ok(V3Summary {
             sync,
-            envelope: envelope?,
+            envelope: self.pulse.end(envelope)?,
         })
     }
 }

@@ -57,6 +57,14 @@ pub fn convert(
     options: &ConvertOptions,
 ) -> Result<ConvertSummary> {
     let (input, output) = (input.as_ref(), output.as_ref());
+    options.watched(|options| convert_watched(input, output, options))
+}
+
+fn convert_watched(
+    input: &Path,
+    output: &Path,
+    options: &ConvertOptions,
+) -> Result<ConvertSummary> {
     let from = FileFormat::of_existing(&*options.fs, input)?;
     let to = match options.to {
         Some(to) => to,

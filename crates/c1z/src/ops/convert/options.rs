@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use shingle::vfs::{Entropy, Fs, OsEntropy, OsFs};
+use shingle::vfs::{Clock, Entropy, Fs, OsClock, OsEntropy, OsFs};
 
 use super::format::FileFormat;
 use super::loss::EXAMPLES_MAX;
+use crate::Result;
 use crate::budget::MemoryBudget;
 use crate::engine::types::SyncId;
 use crate::envelope::{
@@ -14,7 +15,7 @@ use crate::envelope::{
 };
 use crate::ops::build::PackOptions;
 use crate::ops::observe::SharedObserver;
-use crate::ops::{NoObserver, Observer};
+use crate::ops::{NoObserver, Observer, Pulse};
 use crate::v1_tables::Zone;
 
 /// Which syncs are converted.
@@ -81,9 +82,22 @@ pub struct ConvertOptions {
     pub variables: Variables,
     /// Watches the conversion.
     pub observer: Arc<dyn Observer>,
+    /// Tells when the observer has heard nothing for too long; default that of the system.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl ConvertOptions {
+    /// Does `work` with these options, but on files that tell the observer of every read and write ([`Pulse`]).
+    pub(in crate::ops) fn watched<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let observer = SharedObserver::new(Arc::clone(&self.observer));
+        let pulse = Pulse::new(observer, Arc::clone(&self.clock));
+        pulse.end(work(&Self {
+            fs: pulse.fs(Arc::clone(&self.fs)),
+            observer: pulse.observer(),
+            ..self.clone()
+        }))
+    }
+
     /// How the output is packed and published.
     pub(in crate::ops) fn pack_options(&self) -> PackOptions {
         PackOptions {
@@ -91,6 +105,7 @@ impl ConvertOptions {
             entropy: Arc::clone(&self.entropy),
             existing: self.existing,
             temporary: self.temporary.clone(),
+            clock: Arc::clone(&self.clock),
             observer: SharedObserver::new(Arc::clone(&self.observer)),
             write: WriteOptions {
                 encoding: self.encoding,
@@ -125,6 +140,7 @@ impl Default for ConvertOptions {
             limits: LimitOptions::default(),
             variables: Variables::from_lookup(|name| std::env::var(name).ok()),
             observer: Arc::new(NoObserver),
+            clock: Arc::new(OsClock),
         }
     }
 }

@@ -29,8 +29,7 @@ pub(super) fn file(job: &mut Job<'_>) -> Result<Option<SyncSummary>> {
     let plan = Plan::make(job)?;
     let pack = job.pack_options();
     let finished = plan.sync.is_some_and(|sync| sync.run.is_finished());
-    let mut builder = V3Builder::new(job.output, &plan.build, &pack, finished)?
-        .observed_by(Arc::clone(&job.options.observer));
+    let mut builder = V3Builder::new(job.output, &plan.build, &pack, finished)?;
     let asset_bytes = plan.fill(job, builder.sync())?;
     let written = plan.run(&mut job.losses);
     let run = written.as_ref().map(|run| plan.to_write(run));

@@ -67,6 +67,18 @@ pub struct DeltaOptions {
     pub convert: ConvertOptions,
 }
 
+impl DeltaOptions {
+    /// Does `work` with these options on watched files.
+    fn watched<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.convert.watched(|convert| {
+            work(&Self {
+                convert: convert.clone(),
+                ..self.clone()
+            })
+        })
+    }
+}
+
 impl Default for DeltaOptions {
     fn default() -> Self {
         let convert = ConvertOptions::default();
@@ -120,6 +132,15 @@ pub fn additions(
 ) -> Result<DeltaSummary> {
     let output = output.as_ref();
     check_apart([&*base.path, &*applied.path], output)?;
+    options.watched(|options| additions_watched(base, applied, output, options))
+}
+
+fn additions_watched(
+    base: &DeltaInput,
+    applied: &DeltaInput,
+    output: &Path,
+    options: &DeltaOptions,
+) -> Result<DeltaSummary> {
     check_output(&*options.convert.fs, output, options.convert.existing)?;
     let joined = Joined::read(base, applied, output, options, &|_| Ok(()))?;
     let mut run = begin(options, SyncType::Partial, &joined)?;
@@ -154,6 +175,16 @@ pub fn pair(
     if is_same(upserts, deletions) {
         return Err(Error::invalid("both halves have one output").in_file(upserts));
     }
+    options.watched(|options| pair_watched(base, applied, upserts, deletions, options))
+}
+
+fn pair_watched(
+    base: &DeltaInput,
+    applied: &DeltaInput,
+    upserts: &Path,
+    deletions: &Path,
+    options: &DeltaOptions,
+) -> Result<[DeltaSummary; 2]> {
     for output in [upserts, deletions] {
         check_apart([&*base.path, &*applied.path], output)?;
         check_output(&*options.convert.fs, output, options.convert.existing)?;

@@ -1,7 +1,6 @@
 //! One result, as a file.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::closure::Wanted;
 use super::form::{Form, stored};
@@ -87,8 +86,7 @@ fn to_v3(result: &Picked<'_>, run: &SyncRun, output: &Path) -> Result<DeltaSumma
         threads: convert.threads,
         ..BuildOptions::default()
     };
-    let mut builder = V3Builder::new(output, &build, &convert.pack_options(), true)?
-        .observed_by(Arc::clone(&convert.observer));
+    let mut builder = V3Builder::new(output, &build, &convert.pack_options(), true)?;
     let rows = builder.sync();
     result.records(None, &mut |key, value| {
         let kind = kind_of(key)?;

@@ -9,9 +9,10 @@ use super::Side;
 use crate::engine::page::rows_of_pages;
 use crate::engine::types::{EntitlementRef, ResourceRef};
 use crate::engine::{EntitlementFilter, GrantFilter, Identity, ResourceFilter, Scope};
+use crate::ops::RecordKind;
 use crate::record::annotation::Expansion;
-use crate::record::grant::GrantPut;
-use crate::record::{self, resource_type};
+use crate::record::grant::{GrantPut, GrantView};
+use crate::record::{self, message, resource_type};
 use crate::{ErrorKind, Result};
 
 /// A kind of record that [`super::diff`] compares. Implemented for the messages that syncs hold;
@@ -28,6 +29,12 @@ pub trait Compared: Described + Sized {
 
     /// The record as a v3 file holds it.
     fn into_v3(self) -> Result<Self>;
+
+    /// Which records of a v3 file are of this kind.
+    const STORED: RecordKind;
+
+    /// The record in the value of a row of a v3 file, with its expansion.
+    fn of_stored(value: &[u8]) -> Result<Self>;
 }
 
 impl Compared for v2::ResourceType {
@@ -51,6 +58,13 @@ impl Compared for v2::ResourceType {
         Ok(resource_type::from_record(resource_type::to_record(
             &self, None,
         )))
+    }
+
+    const STORED: RecordKind = RecordKind::ResourceType;
+
+    fn of_stored(value: &[u8]) -> Result<Self> {
+        let record = message::decode("resource type record", value)?;
+        Ok(resource_type::from_record(record))
     }
 }
 
@@ -98,6 +112,13 @@ impl Compared for v2::Resource {
             &self, None,
         )))
     }
+
+    const STORED: RecordKind = RecordKind::Resource;
+
+    fn of_stored(value: &[u8]) -> Result<Self> {
+        let record = message::decode("resource record", value)?;
+        Ok(record::resource::from_record(record))
+    }
 }
 
 impl Compared for v2::Entitlement {
@@ -125,6 +146,13 @@ impl Compared for v2::Entitlement {
 
     fn into_v3(self) -> Result<Self> {
         let record = record::entitlement::to_record(&self, None);
+        Ok(record::entitlement::from_record(record))
+    }
+
+    const STORED: RecordKind = RecordKind::Entitlement;
+
+    fn of_stored(value: &[u8]) -> Result<Self> {
+        let record = message::decode("entitlement record", value)?;
         Ok(record::entitlement::from_record(record))
     }
 }
@@ -175,6 +203,12 @@ impl Compared for v2::Grant {
     fn into_v3(self) -> Result<Self> {
         let record = record::grant::to_record(&self, &GrantPut::default())?;
         Ok(record::grant::from_record(record, Expansion::Attach))
+    }
+
+    const STORED: RecordKind = RecordKind::Grant;
+
+    fn of_stored(value: &[u8]) -> Result<Self> {
+        GrantView::parse(value)?.to_message(Expansion::Attach)
     }
 }
 

@@ -42,7 +42,10 @@ struct Shares {
 /// # Complexity
 /// Reads every row once.
 pub fn estimate(path: impl AsRef<Path>, options: &ConvertOptions) -> Result<Reclaimable> {
-    let path = path.as_ref();
+    options.watched(|options| estimate_watched(path.as_ref(), options))
+}
+
+fn estimate_watched(path: &Path, options: &ConvertOptions) -> Result<Reclaimable> {
     let bytes = bytes_of(&*options.fs, path)?;
     let store = open(path, options)?;
     let shares = match (store.database(), store.sqlite()) {

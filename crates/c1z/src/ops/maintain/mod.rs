@@ -82,7 +82,11 @@ impl Recalculated {
 /// # Complexity
 /// O(rows), and an external sort where rows are in no order. Disk: the new file beside the old one.
 pub fn optimize(path: impl AsRef<Path>, options: &ConvertOptions) -> Result<Rewritten> {
-    let place = Place::find(path.as_ref(), options)?;
+    options.watched(|options| optimize_watched(path.as_ref(), options))
+}
+
+fn optimize_watched(path: &Path, options: &ConvertOptions) -> Result<Rewritten> {
+    let place = Place::find(path, options)?;
     let written = place.write(options)?;
     let bytes_after = place.new_bytes()?;
     let replaced = bytes_after < place.bytes;
@@ -113,7 +117,15 @@ pub fn recalculate_stats(
     sync: Option<&SyncId>,
     options: &ConvertOptions,
 ) -> Result<Vec<Recalculated>> {
-    let place = Place::find(path.as_ref(), options)?;
+    options.watched(|options| recalculate_watched(path.as_ref(), sync, options))
+}
+
+fn recalculate_watched(
+    path: &Path,
+    sync: Option<&SyncId>,
+    options: &ConvertOptions,
+) -> Result<Vec<Recalculated>> {
+    let place = Place::find(path, options)?;
     let recorded = recorded(&place.path, sync, options)?;
     let written = place.write(options)?;
     let mut all = Vec::new();

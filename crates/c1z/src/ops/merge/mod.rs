@@ -125,8 +125,18 @@ pub fn merge<P: AsRef<Path>>(
         return Err(error.with_hint("name the base first, then at least one newer file"));
     }
     check_apart(inputs.iter().copied(), output)?;
+    options.convert.watched(|convert| {
+        let options = MergeOptions {
+            convert: convert.clone(),
+            ..options.clone()
+        };
+        merge_watched(&inputs, output, &options)
+    })
+}
+
+fn merge_watched(inputs: &[&Path], output: &Path, options: &MergeOptions) -> Result<MergeSummary> {
     check_output(&*options.convert.fs, output, options.convert.existing)?;
-    let inputs = Inputs::find(&inputs, output, options)?;
+    let inputs = Inputs::find(inputs, output, options)?;
     match inputs.format() {
         FileFormat::V1 => to_v1::write(inputs, output, options),
         FileFormat::V3 => to_v3::write(inputs, output, options),

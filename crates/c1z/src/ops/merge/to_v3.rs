@@ -1,7 +1,6 @@
 //! Into a v3 file.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::inputs::{Inputs, begin};
 use super::{MergeOptions, MergeSummary};
@@ -27,8 +26,7 @@ pub(super) fn write(
         threads: convert.threads,
         ..BuildOptions::default()
     };
-    let mut builder = V3Builder::new(output, &build, &convert.pack_options(), true)?
-        .observed_by(Arc::clone(&convert.observer));
+    let mut builder = V3Builder::new(output, &build, &convert.pack_options(), true)?;
     let mut upgrade = Upgrade::default();
     let rows = builder.sync();
     inputs.records(&mut |record, of_input| match record {

@@ -25,8 +25,8 @@ use std::sync::Arc;
 use shingle::bulk::{Duplicates, Scratch, SortOptions, Sorter};
 use shingle::vfs::Fs;
 
-use super::Observer;
 use super::build::{BuildOptions, PackOptions};
+use super::{Observer, SharedObserver};
 use crate::envelope::{self, Format, SalvagedFile, salvage};
 use crate::{Error, ErrorKind, Result};
 
@@ -41,7 +41,7 @@ pub struct RepairOptions {
     /// How the new database is built. Its memory also sorts what was gathered.
     pub build: BuildOptions,
     /// Where files are and how the output is packed; an output that exists is kept, and the repair
-    /// refused.
+    /// refused. Its observer does not count.
     pub pack: PackOptions,
     /// Limits on what the input may decode to.
     pub opening: envelope::OpenOptions,
@@ -55,7 +55,8 @@ pub struct RepairOptions {
 /// not even the sync run or the manifest can be read, or no record; `Io` and `ResourceExhausted`.
 ///
 /// # Complexity
-/// Decodes the input once to a temporary folder beside the output, sorts all records twice.
+/// Decodes the input once to a temporary folder, beside the output or where [`PackOptions::temporary`] says; sorts all
+/// records twice.
 pub fn repair(
     input: impl AsRef<Path>,
     output: impl AsRef<Path>,
@@ -63,22 +64,28 @@ pub fn repair(
     observer: Arc<dyn Observer>,
 ) -> Result<RepairReport> {
     let (input, output) = (input.as_ref(), output.as_ref());
-    run(input, output, options, observer).map_err(|error| error.in_file(input))
+    let (pulse, pack) = PackOptions {
+        observer: SharedObserver::new(observer),
+        ..options.pack.clone()
+    }
+    .pulse();
+    let options = RepairOptions {
+        pack,
+        ..options.clone()
+    };
+    let repaired = pulse.end(run(input, output, &options));
+    repaired.map_err(|error| error.in_file(input))
 }
 
-fn run(
-    input: &Path,
-    output: &Path,
-    options: &RepairOptions,
-    observer: Arc<dyn Observer>,
-) -> Result<RepairReport> {
+fn run(input: &Path, output: &Path, options: &RepairOptions) -> Result<RepairReport> {
     let fs = &options.pack.fs;
+    let observer = &options.pack.observer;
     super::build::check_output(&**fs, output, options.pack.existing)?;
     let is_dir = fs.metadata(input).is_ok_and(|found| found.is_dir);
     if !is_dir && format_of(input, &**fs)? == Some(Format::V1) {
-        return v1::repair(input, output, options, &*observer);
+        return v1::repair(input, output, options, observer);
     }
-    let workspace = Workspace::beside(Arc::clone(fs), &*options.pack.entropy, output)?;
+    let workspace = Workspace::for_output(&options.pack, output)?;
     let dir = workspace.dir();
     let sort = SortOptions {
         memory_bytes: options.build.memory_bytes / 2,
@@ -89,7 +96,7 @@ fn run(
     let (gathered, manifest) = if is_dir {
         let names = fs.list(input).map_err(|e| Error::io("list", input, e))?;
         let files: Vec<_> = names.into_iter().map(present).collect();
-        let gathered = gather::gather(fs, input, &files, true, &mut rows, &*observer)?;
+        let gathered = gather::gather(fs, input, &files, true, &mut rows, observer)?;
         (gathered, None)
     } else {
         let files = dir.join("salvaged");
@@ -97,7 +104,7 @@ fn run(
             .map_err(|e| Error::io("create a temporary folder", &files, e))?;
         let salvaged = take_out(input, &files, options)?;
         let (found, has_names) = (&salvaged.files, salvaged.has_names);
-        let mut gathered = gather::gather(fs, &files, found, has_names, &mut rows, &*observer)?;
+        let mut gathered = gather::gather(fs, &files, found, has_names, &mut rows, observer)?;
         gathered.warnings.extend(salvaged.losses);
         if !has_names {
             let detail = "the index of the file is lost; files behind the last frame are too";
@@ -114,7 +121,7 @@ fn run(
         gathered,
         manifest,
     };
-    material.rebuild(output, options, observer)
+    material.rebuild(output, options)
 }
 
 /// A file of a directory, which nobody cut.

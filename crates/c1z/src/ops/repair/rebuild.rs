@@ -14,7 +14,6 @@ use crate::envelope::Manifest;
 use crate::keyspace::{Family, Key, MetadataKey};
 use crate::ksuid::Ksuid;
 use crate::ops::build::{RunToWrite, V3Builder};
-use crate::ops::observe::Observer;
 use crate::ops::{RecordKind, StoredRecord};
 use crate::record::{self, AssetView, SessionView, primary_key_into, stats, sync_run};
 use crate::{Error, ErrorKind, Result};
@@ -81,7 +80,6 @@ impl Material {
         mut self,
         output: &std::path::Path,
         options: &RepairOptions,
-        observer: std::sync::Arc<dyn Observer>,
     ) -> Result<RepairReport> {
         let mut found = self.find()?;
         let manifest_run = self.manifest.as_ref().and_then(|m| m.sync_runs.first());
@@ -117,7 +115,6 @@ impl Material {
         }
         let finished = run.is_finished();
         let mut builder = V3Builder::new(output, &options.build, &options.pack, finished)?;
-        builder = builder.observed_by(observer);
         self.put(&mut builder, is_complete)?;
         let written = builder.finish(Some(RunToWrite {
             run: &run,

@@ -11,10 +11,11 @@ mod rolled_back;
 
 use std::path::Path;
 
-use super::RecordKind;
 use super::build::check_apart;
 use super::convert::source::{self, Source, SourceRecord, SourceSync};
 use super::convert::{self, ConvertOptions, ConvertSummary, FileFormat};
+use super::observe::Meter;
+use super::{RecordKind, Step};
 use crate::engine::types::SyncId;
 use crate::record::grant::Origin;
 use crate::sync::lifecycle::require_finished;
@@ -32,6 +33,18 @@ pub struct RollbackOptions {
     pub token: String,
     /// Files, memory, threads and what becomes of an existing output. Choices of syncs and formats in it do not count.
     pub convert: ConvertOptions,
+}
+
+impl RollbackOptions {
+    /// Does `work` with these options on watched files.
+    fn watched<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.convert.watched(|convert| {
+            work(&Self {
+                convert: convert.clone(),
+                ..self.clone()
+            })
+        })
+    }
 }
 
 /// What taking expansion back does.
@@ -59,10 +72,12 @@ pub struct RollbackReport {
 pub fn count(input: impl AsRef<Path>, options: &RollbackOptions) -> Result<RollbackReport> {
     let input = input.as_ref();
     // Where a v1 file that does not fit the memory is spooled: beside it.
-    let (source, _) = open(input, input, options)?;
-    plan(&*source, options)
-        .map(|(_, report)| report)
-        .map_err(|error| error.in_file(input))
+    options.watched(|options| {
+        let (source, _) = open(input, input, options)?;
+        plan(&*source, options)
+            .map(|(_, report)| report)
+            .map_err(|error| error.in_file(input))
+    })
 }
 
 /// Writes what lies at `input` to `output`, in the same format, with expansion of one sync taken back.
@@ -80,6 +95,14 @@ pub fn rollback(
 ) -> Result<(RollbackReport, ConvertSummary)> {
     let (input, output) = (input.as_ref(), output.as_ref());
     check_apart([input], output)?;
+    options.watched(|options| rollback_watched(input, output, options))
+}
+
+fn rollback_watched(
+    input: &Path,
+    output: &Path,
+    options: &RollbackOptions,
+) -> Result<(RollbackReport, ConvertSummary)> {
     let (source, format) = open(input, output, options)?;
     let work = || {
         let (at, report) = plan(&*source, options)?;
@@ -130,7 +153,10 @@ fn plan(source: &dyn Source, options: &RollbackOptions) -> Result<(usize, Rollba
         suspect: 0,
         preserved: 0,
     };
+    let step = Step::Records(RecordKind::Grant);
+    let mut meter = Meter::start(&*options.convert.observer, step, None)?;
     source.records(RecordKind::Grant, &[at], &mut |_, record| {
+        meter.row()?;
         let Some(origin) = origin(&record)? else {
             return Ok(());
         };

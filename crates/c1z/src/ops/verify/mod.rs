@@ -36,10 +36,12 @@ mod v1_rows;
 mod v3;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use fingerprint::Seed;
 
-use super::observe::{Observer, SharedMeter};
+use super::observe::{Observer, SharedMeter, SharedObserver};
+use super::pulse::Pulse;
 use crate::envelope::{self, EnvelopeFile, PayloadOptions};
 use crate::{Error, ErrorKind, Result};
 
@@ -87,10 +89,16 @@ fn is_about_bytes(error: &Error) -> bool {
 pub fn verify(
     path: impl AsRef<Path>,
     options: &VerifyOptions,
-    observer: &dyn Observer,
+    observer: impl Into<SharedObserver>,
 ) -> Result<Report> {
     let path = path.as_ref();
-    check(path, options, observer).map_err(|error| error.in_file(path))
+    let pulse = Pulse::new(observer.into(), Arc::clone(&options.clock));
+    let options = VerifyOptions {
+        fs: pulse.fs(Arc::clone(&options.fs)),
+        ..options.clone()
+    };
+    let report = pulse.end(check(path, &options, &pulse));
+    report.map_err(|error| error.in_file(path))
 }
 
 fn check(path: &Path, options: &VerifyOptions, observer: &dyn Observer) -> Result<Report> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use shingle::vfs::{Entropy, Fs, OsEntropy, OsFs};
+use shingle::vfs::{Clock, Entropy, Fs, OsClock, OsEntropy, OsFs};
 
 use crate::budget::MemoryBudget;
 use crate::envelope::{LimitOptions, Variables};
@@ -41,6 +41,8 @@ pub struct VerifyOptions {
     pub limits: LimitOptions,
     /// Environment variables that limit decoding.
     pub variables: Variables,
+    /// Tells when the observer has heard nothing for too long; default that of the system.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Memory of a check that is not told otherwise, bytes.
@@ -61,6 +63,7 @@ impl Default for VerifyOptions {
             examples_max: 10,
             limits: LimitOptions::default(),
             variables: Variables::from_lookup(|name| std::env::var(name).ok()),
+            clock: Arc::new(OsClock),
         }
     }
 }

@@ -123,7 +123,17 @@ fn events<R: Compared>(
     diff(base, applied, options, &NoObserver, &mut visit).map_err(|error| format!("{error:?}"))
 }
 
+/// How the rows of a file are come by.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Through the contract, record by record.
+    Records,
+    /// As they are stored, where both files are v3.
+    Stored,
+}
+
 fn found(
+    way: Way,
     [base, applied]: [(&Store, &Sync); 2],
     changes: &[Change],
     memory: u64,
@@ -136,9 +146,9 @@ fn found(
         changes,
         budget: MemoryBudget::new(memory),
     };
-    let [base, applied] = [(old, base.1), (new, applied.1)].map(|(reader, sync)| Side {
-        reader,
-        sync: &sync.run.id,
+    let [base, applied] = [base, applied].map(|(store, sync)| match way {
+        Way::Records => Side::new(store.reader(), &sync.run.id),
+        Way::Stored => Side::of_store(store, &sync.run.id),
     });
     let all_v1 = old.metadata().format == "v1" && new.metadata().format == "v1";
     if (identity == Identity::External) != all_v1 {
@@ -168,7 +178,10 @@ fn judge(seed: u64, fault: Option<Fault>, counts: &mut Counts) -> Result<(), Str
         _ => Format::V3,
     };
     let all = expected(base, applied, format);
-    let mut events = found(sides, &Change::ALL, 16 << 20)?;
+    let mut events = found(Way::Records, sides, &Change::ALL, 16 << 20)?;
+    if found(Way::Stored, sides, &Change::ALL, 16 << 20)? != events {
+        return Err("stored rows and records differ".to_owned());
+    }
     if let Some(fault) = fault {
         bend(&mut events, fault);
     }
@@ -181,13 +194,16 @@ fn judge(seed: u64, fault: Option<Fault>, counts: &mut Counts) -> Result<(), Str
         .filter(|event| event.1 == one[0])
         .cloned()
         .collect();
-    let events = found(sides, &one, 96_000 * 2)?;
+    let events = found(Way::Stored, sides, &one, 96_000 * 2)?;
     if events != of_one {
         return Err(differing(&events, &of_one));
     }
     for (i, side) in sides.into_iter().enumerate() {
-        if folded(side.1, format) == 0 && !found([side, side], &Change::ALL, 16 << 20)?.is_empty() {
-            return Err(format!("sync {i} differs from itself"));
+        for way in [Way::Records, Way::Stored] {
+            let of_itself = found(way, [side, side], &Change::ALL, 16 << 20)?;
+            if folded(side.1, format) == 0 && !of_itself.is_empty() {
+                return Err(format!("sync {i} differs from itself"));
+            }
         }
     }
     count_all(&syncs, format, &all, counts);

@@ -250,6 +250,10 @@ impl SealPass for Pass {
         emit(Family::DigestNode.header(), b"last")
     }
 
+    fn written(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     fn finish(&mut self, _: &mut crate::engine::pebble::live_kv::Emit<'_>) -> Result<Batch> {
         if self.fail {
             return Err(Error::invalid("no"));

@@ -203,6 +203,29 @@ impl LiveKv for DiskKv {
         Ok(self.0.database.compact_range(&Bounds::all())?)
     }
 
+    fn compact(&self, each: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<u64> {
+        let database = &self.0.database;
+        // What is in memory is written to runs first, so that each family can tell whether it has any.
+        database.flush()?;
+        let total = Family::ALL.len() as u64;
+        let mut compacted = 0;
+        for (family, done) in Family::ALL.into_iter().zip(0..) {
+            each(done, total)?;
+            let bounds = bounds_of(&family.range());
+            if database.is_compacted(&bounds) {
+                continue;
+            }
+            database.compact_range(&bounds)?;
+            compacted += 1;
+        }
+        each(total, total)?;
+        Ok(compacted)
+    }
+
+    fn check_usable(&self) -> Result<()> {
+        Ok(self.0.database.check_usable()?)
+    }
+
     fn seal(&self, pass: &mut dyn SealPass) -> Result<()> {
         let mut seal = self.0.database.begin_seal()?;
         let (sorted, closing) = self.pass_records(&seal, pass)?;
@@ -211,6 +234,7 @@ impl LiveKv for DiskKv {
             let mut section = seal.section();
             let mut rows = sorted.scan(bounds.clone());
             while let Some(row) = rows.next()? {
+                pass.written()?;
                 section.add(row.key, row.value)?;
             }
             seal.replace(bounds, section.finish()?)?;

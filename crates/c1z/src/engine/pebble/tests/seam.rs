@@ -156,6 +156,10 @@ impl SealPass for WatchedPass<'_> {
         self.pass.row(key, value, emit)
     }
 
+    fn written(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     fn finish(&mut self, emit: &mut Emit<'_>) -> Result<Batch> {
         self.seam.pass_gate();
         self.seam.operation()?;

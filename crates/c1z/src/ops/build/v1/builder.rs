@@ -9,10 +9,10 @@ use super::run::V1Run;
 use super::schema;
 use crate::engine::types::{SyncId, SyncStats};
 use crate::envelope::{LEVEL_DEFAULT, publish, write_v1};
-use crate::ops::RecordKind;
 use crate::ops::build::PackOptions;
 use crate::ops::build::v3::check_output;
 use crate::ops::build::workspace::Workspace;
+use crate::ops::{Pulse, RecordKind};
 use crate::record::SessionView;
 use crate::sqlite_file::Value;
 use crate::sqlite_file::writer::{Image, Scratch, TableWriter, WriteOptions, Writer};
@@ -88,6 +88,7 @@ pub struct V1Builder {
     output: PathBuf,
     options: V1Options,
     pack: PackOptions,
+    pulse: Pulse,
     counts: Counts,
 }
 
@@ -111,7 +112,8 @@ impl V1Builder {
     ) -> Result<Self> {
         let output = output.into();
         check_output(&*pack.fs, &output, pack.existing)?;
-        let workspace = Workspace::for_output(pack, &output)?;
+        let (pulse, pack) = pack.pulse();
+        let workspace = Workspace::for_output(&pack, &output)?;
         let body = pages(&workspace);
         let file = pack.fs.create(&body);
         let file = file.map_err(|e| Error::io("create a temporary file", &body, e))?;
@@ -127,7 +129,8 @@ impl V1Builder {
             workspace,
             output,
             options: options.clone(),
-            pack: pack.clone(),
+            pack,
+            pulse,
             counts: Counts::default(),
         })
     }
@@ -181,7 +184,12 @@ impl V1Builder {
     /// `InvalidArgument` for two runs with one id, or a moment without a text; `Io` from the file
     /// system. What stood at the output before still does, unless the error came after the file was
     /// put there; temporary files are gone either way.
-    pub fn finish(mut self, runs: &[V1Run<'_>]) -> Result<V1Summary> {
+    pub fn finish(self, runs: &[V1Run<'_>]) -> Result<V1Summary> {
+        let pulse = self.pulse.clone();
+        pulse.end(self.write(runs))
+    }
+
+    fn write(mut self, runs: &[V1Run<'_>]) -> Result<V1Summary> {
         self.write_runs(runs)?;
         let written = self.writer.finish()?;
         let database_bytes = written.len_bytes();
