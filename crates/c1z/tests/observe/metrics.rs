@@ -170,7 +170,7 @@ fn totals_stay_when_stores_close_and_states_go() {
         2.0 * 268_435_456.0
     );
     let size =
-        opened.v3.reader().size_on_disk().unwrap() + opened.v1.reader().size_on_disk().unwrap();
+        opened.v3.envelope().unwrap().file_len() + opened.v1.reader().size_on_disk().unwrap();
     assert_eq!(before.value("c1z_database_size_bytes", &[]), size as f64);
     // The same record twice: the second read found its block.
     assert!(before.value("c1z_cache_hits_total", &[]) > 0.0);
