@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use c1z::archive::{Archive, ArchiveOptions};
 use c1z::engine::types::SyncType;
@@ -10,7 +11,7 @@ use c1z::observe::{HealthLimits, HealthState, Reason, SystemStatistics, Telemetr
 use c1z::ops::{NoObserver, Observer, Progress, Step};
 use c1z::{Error, ErrorKind, OpenOptions};
 use shingle::live::CompactionPolicy;
-use shingle::vfs::{FaultFs, FaultPlan, Fs, MemFs};
+use shingle::vfs::{FaultFs, FaultPlan, Fs, ManualClock, MemFs};
 use testkit::golden::Case;
 
 use crate::support::{grant, read, watched, workload, write};
@@ -103,6 +104,8 @@ fn many_slow_calls_degrade_and_statistics_tell_the_uptime() {
 fn fragmented() -> (Arc<dyn Fs>, PebbleStore) {
     let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
     let options = PebbleOptions {
+        // Times of records have lengths.
+        clock: Arc::new(ManualClock::new(Duration::from_secs(1_800_000_000))),
         write_buffer_bytes_max: 16 << 10,
         compaction: CompactionPolicy {
             fan_in: 64,
