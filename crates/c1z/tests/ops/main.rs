@@ -7,6 +7,7 @@
 )]
 
 mod building;
+mod closure;
 mod copy;
 mod delta;
 mod diff_files;
