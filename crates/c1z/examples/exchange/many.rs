@@ -92,9 +92,10 @@ fn same_merge(case: &Path, ours: &Path, theirs: &Path, ends_by_clock: bool) -> O
         told.push("endedAt");
     }
     for member in told {
-        let (a, b) = (&ours.run["run"][member], &theirs.run["run"][member]);
+        let of = |run: &Value| run.get("run").and_then(|run| run.get(member)).cloned();
+        let (a, b) = (of(&ours.run), of(&theirs.run));
         if a != b {
-            return Err(format!("run: {member} {a}, Go {b}").into());
+            return Err(format!("run: {member} {a:?}, Go {b:?}").into());
         }
     }
     same(&mut ours, &mut theirs)
@@ -181,7 +182,7 @@ fn content(case: &Path, file: &Path, sync: Option<SyncId>) -> Outcome<Content> {
 }
 
 fn is(line: &Value, kind: &str) -> bool {
-    line["type"] == kind
+    line.get("type").is_some_and(|found| found == kind)
 }
 
 /// Compares records; returns their number.
