@@ -389,24 +389,41 @@ impl Folder {
         locked(&self.opened).len()
     }
 
-    /// Takes over what is said of a sync after a call about it, also one that failed: it may be done all the same.
-    pub(super) fn learn_after(
+    /// Takes over what is said of a sync after a call about it, also one that failed: it may be done all the same. What cannot
+    /// be read now is read before anybody is told of it; the call is done, or not, without that.
+    pub(super) fn learn_after<T>(
         &self,
         store: &PebbleStore,
         id: &SyncId,
-        done: Result<()>,
-    ) -> Result<()> {
-        let learnt = self.learn(store, id);
-        if done.is_ok() || matches!(learnt, Ok(true)) {
+        done: Result<T>,
+    ) -> Result<T> {
+        let is_news = match store.engine().get_sync(id) {
+            Ok(run) => self.state().replace_run(run),
+            Err(_) => {
+                self.state().unlearnt.insert(id.clone());
+                false
+            }
+        };
+        if done.is_ok() || is_news {
             self.touch();
         }
-        done.and(learnt.map(drop))
+        done
     }
 
-    /// Learns again what a sync says of itself, and whether that is news.
-    pub(super) fn learn(&self, store: &PebbleStore, id: &SyncId) -> Result<bool> {
-        let run = store.engine().get_sync(id)?;
-        Ok(self.state().replace_run(run))
+    /// Reads what could not be read when it changed.
+    fn learn_late(&self) -> Result<()> {
+        let late = self.state().unlearnt.clone();
+        for id in late {
+            let Some(entry) = self.state().home(&id) else {
+                self.state().unlearnt.remove(&id);
+                continue;
+            };
+            let runs = self.opened(&entry)?.source().sync_runs()?;
+            if let Some(run) = runs.iter().find(|run| run.id == id) {
+                self.state().replace_run(run.clone());
+            }
+        }
+        Ok(())
     }
 
     /// The session entries of syncs that do not exist. `create`: make room for them.
@@ -540,6 +557,7 @@ impl Source for Folder {
     }
 
     fn sync_runs(&self) -> Result<Arc<[SyncRun]>> {
+        self.learn_late()?;
         Ok(Arc::clone(&self.state().runs))
     }
 

@@ -1,6 +1,6 @@
 //! What a handle knows of its folder: the runs in the order of creation, and the entry of each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::listing::Entry;
@@ -16,6 +16,8 @@ pub(super) struct State {
     homes: Vec<Arc<Entry>>,
     /// Where each run is among them.
     places: HashMap<SyncId, usize>,
+    /// Runs that changed and could not be read since.
+    pub(super) unlearnt: BTreeSet<SyncId>,
     pub(super) next_number: u64,
 }
 
@@ -108,6 +110,7 @@ impl State {
 
     /// Takes over what a run is now. Whether it has changed.
     pub(super) fn replace_run(&mut self, run: SyncRun) -> bool {
+        self.unlearnt.remove(&run.id);
         let place = self.places.get(&run.id).copied();
         let known = Arc::make_mut(&mut self.runs);
         let known = place.and_then(|place| known.get_mut(place));

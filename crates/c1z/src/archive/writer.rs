@@ -26,7 +26,7 @@ impl Contract<Folder> {
         let runs = folder.sync_runs()?;
         let run = resolve::require(&runs, &current)?;
         if run.is_finished() {
-            folder.learn(&store, &current)?;
+            return folder.learn_after(&store, &current, done);
         }
         done
     }
