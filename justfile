@@ -97,6 +97,9 @@ kill kills="120" seed="1":
 # Times a folder of so many small finished syncs: list, latest, view, cleanup.
 bench-folder syncs="10000":
     bash .ci/bench-folder {{syncs}}
+# What watching costs in instructions (valgrind) and time: a bulk write, a list and point reads, with metrics and without.
+bench-observe:
+    bash .ci/bench-observe
 
 # Times comparisons and merges of the large files; FOLDER holds those of 100k and a million grants.
 bench-many folder:
@@ -105,4 +108,4 @@ bench-many folder:
 # Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md. Compiles C.
 # Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md.
 soak minutes="60" seed="1000000":
-    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --features sqlite --test metamorphic -- --nocapture alike difference sqlite
+    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --features sqlite --test metamorphic -- --nocapture alike answers difference

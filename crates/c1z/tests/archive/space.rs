@@ -172,3 +172,21 @@ fn retention_in_a_folder_gives_all_bytes_back() {
     assert_eq!(before - after, report.bytes);
     assert!(after * 2 <= before + 1_000);
 }
+
+#[test]
+fn a_cleanup_that_deletes_nothing_leaves_the_folder_clean() {
+    let fs = MemFs::new();
+    let archive = open(&fs, 3);
+    finished(archive.engine(), &SyncType::Full, "a").unwrap();
+    drop(archive);
+    let archive = open(&fs, 4);
+    let deleted = archive.cleanup(&CleanupOptions::default()).unwrap().deleted;
+    assert_eq!((deleted, archive.engine().is_dirty()), (Vec::new(), false));
+    for name in ["b", "c"] {
+        finished(archive.engine(), &SyncType::Full, name).unwrap();
+    }
+    drop(archive);
+    let archive = open(&fs, 5);
+    let deleted = archive.cleanup(&CleanupOptions::default()).unwrap().deleted;
+    assert_eq!((deleted.len(), archive.engine().is_dirty()), (1, true));
+}

@@ -49,6 +49,12 @@ pub(crate) enum Lineup {
     FaultyTee(Fault),
     /// The model and a Pebble engine with a fault.
     FaultyEngines(Fault),
+    /// The model and a Pebble engine on disk with a fault, of which file operations fail.
+    FaultyDisk(Fault),
+    /// The model of many syncs and a folder with a fault.
+    FaultyFolder(Fault),
+    /// The model of many syncs and a folder, and an operation over files that loses a record.
+    LossyFiles(FileOp),
 }
 
 impl Lineup {
@@ -77,12 +83,15 @@ impl Lineup {
         if self == Self::Sqlite {
             return true;
         }
-        self == Self::Folder
+        matches!(
+            self,
+            Self::Folder | Self::FaultyFolder(_) | Self::LossyFiles(_)
+        )
     }
 
     /// Whether a store of it is on a file system that fails when it is told to.
     pub(crate) fn can_fail(self) -> bool {
-        matches!(self, Self::Engines | Self::Folder)
+        matches!(self, Self::Engines | Self::Folder | Self::FaultyDisk(_))
     }
 
     /// Whether two answers say the same.
@@ -116,6 +125,8 @@ pub(crate) struct Bench {
     files: MemFs,
     /// Finished syncs as files of their own.
     kept: Vec<Kept>,
+    /// Files that were kept so far.
+    keeps: usize,
     /// The latest that the clock told.
     latest: SystemTime,
     /// File operations that failed.
@@ -183,7 +194,7 @@ impl Bench {
                 };
                 vec![("tee", pair)]
             }
-            Lineup::Folder => {
+            Lineup::Folder | Lineup::LossyFiles(_) => {
                 let many = model(Identity::Structural, false, &options, &clock);
                 let folder = Folder::new(&files, &options, &clock);
                 vec![("model", Box::new(many)), ("folder", Box::new(folder))]
@@ -196,6 +207,21 @@ impl Bench {
                 ("model", Box::new(structural())),
                 ("faulty", Box::new(Faulty::new(memory(), fault))),
             ],
+            Lineup::FaultyDisk(fault) => {
+                let disk = Disk::new(&files, &options, &clock);
+                vec![
+                    ("model", Box::new(structural())),
+                    ("faulty", Box::new(Faulty::new(disk, fault))),
+                ]
+            }
+            Lineup::FaultyFolder(fault) => {
+                let many = model(Identity::Structural, false, &options, &clock);
+                let folder = Folder::new(&files, &options, &clock);
+                vec![
+                    ("model", Box::new(many)),
+                    ("faulty", Box::new(Faulty::new(folder, fault))),
+                ]
+            }
         };
         Self {
             lineup,
@@ -204,6 +230,7 @@ impl Bench {
             stores,
             files,
             kept: Vec::new(),
+            keeps: 0,
             latest: SystemTime::UNIX_EPOCH,
             faults: 0,
         }
@@ -214,9 +241,28 @@ impl Bench {
         &self.options
     }
 
+    /// The operation over files that is to lose a record.
+    fn lossy(&self) -> Option<FileOp> {
+        match self.lineup {
+            Lineup::LossyFiles(of) => Some(of),
+            _ => None,
+        }
+    }
+
     /// File operations that failed so far.
     pub(crate) fn faults(&self) -> u64 {
         self.faults
+    }
+
+    /// The place of the current sync among those that are held.
+    pub(crate) fn current(&self) -> Option<usize> {
+        let current = self.engine().current_sync()?;
+        held(self.engine()).iter().position(|id| *id == current)
+    }
+
+    /// Files that are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept.len()
     }
 
     /// The first store's engine.
@@ -279,10 +325,6 @@ impl Bench {
         self.stores = changed.collect();
     }
 
-    fn open_all_again(&mut self) {
-        self.each(|store| store.reopen(false));
-    }
-
     /// Compares everything that can be read.
     fn compare(&self, page_size: u32) -> Result<(), String> {
         let mut all = self.stores.iter().map(|(name, store)| {
@@ -336,7 +378,7 @@ impl Bench {
         }
         if is_clean {
             // The others have nothing unsaved either once they are opened.
-            self.open_all_again();
+            self.each(|store| store.reopen(false));
         }
         Ok(())
     }
@@ -375,17 +417,16 @@ impl Bench {
         if !run.is_ok_and(|run| run.is_finished()) {
             return Ok(false);
         }
-        let files = Files::new(&self.files, &self.options, &self.clock);
+        let files = Files::new(&self.files, &self.options, &self.clock, self.lossy());
         let pack = self.options.pack(&self.files);
-        let mut is_clean = false;
         for (name, store) in &self.stores {
             let say = |error: c1z::Error| format!("{name}, kept: {error:?}");
             let saved = Path::new("isolated.c1z");
             let Some(format) = store.isolate(&id, saved, &pack).map_err(say)? else {
                 continue;
             };
-            is_clean |= format == FileFormat::V1;
-            let kept = files.keep(saved, &id, format, self.engine(), self.kept.len())?;
+            let kept = files.keep(saved, &id, format, self.engine(), self.keeps)?;
+            self.keeps += 1;
             let allowed = match format {
                 FileFormat::V1 => Allowed::ALIKE_V1,
                 _ => Allowed::ALIKE,
@@ -399,9 +440,6 @@ impl Bench {
             )?;
             self.kept.push(kept);
         }
-        if is_clean {
-            self.open_all_again();
-        }
         if self.kept.len() > KEPT_MAX {
             self.kept.drain(..1);
         }
@@ -413,7 +451,7 @@ impl Bench {
             return Ok(false);
         }
         let kept = |at: usize| self.kept.get(at % self.kept.len()).unwrap();
-        let files = Files::new(&self.files, &self.options, &self.clock);
+        let files = Files::new(&self.files, &self.options, &self.clock, self.lossy());
         files.check(of, kept(a), kept(b))
     }
 

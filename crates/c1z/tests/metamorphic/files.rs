@@ -74,13 +74,29 @@ pub(crate) struct Files<'a> {
     fs: &'a MemFs,
     options: &'a OptionSet,
     clock: &'a Arc<ManualClock>,
+    lossy: Option<FileOp>,
 }
 
 type Checked = Result<(), String>;
 
 impl<'a> Files<'a> {
-    pub(crate) fn new(fs: &'a MemFs, options: &'a OptionSet, clock: &'a Arc<ManualClock>) -> Self {
-        Self { fs, options, clock }
+    /// `lossy`: the operation whose results lose a record before they are looked at, to see that it is missed.
+    pub(crate) fn new(
+        fs: &'a MemFs,
+        options: &'a OptionSet,
+        clock: &'a Arc<ManualClock>,
+        lossy: Option<FileOp>,
+    ) -> Self {
+        Self {
+            fs,
+            options,
+            clock,
+            lossy,
+        }
+    }
+
+    fn loses(&self, of: FileOp) -> bool {
+        self.lossy == Some(of)
     }
 
     fn convert(&self) -> ConvertOptions {
@@ -125,7 +141,7 @@ impl<'a> Files<'a> {
         }
         let run = engine.get_sync(id).map_err(say)?;
         let records = records(engine, id, identity(format)).map_err(say)?;
-        same(&self.records(&path, &run, format)?, &records)?;
+        same(&self.records(&path, id, format)?, &records)?;
         Ok(Kept {
             path,
             format,
@@ -157,14 +173,23 @@ impl<'a> Files<'a> {
                 file.read_exact_at(0, &mut bytes).map(|()| bytes)
             })
         };
-        same(&bytes("snapshot.c1z").unwrap(), &bytes(&a.path).unwrap())
+        let mut copied = bytes("snapshot.c1z").unwrap();
+        if self.loses(FileOp::Snapshot) {
+            copied.pop();
+        }
+        same(&copied, &bytes(&a.path).unwrap())
     }
 
     fn diff(&self, a: &Kept, b: &Kept) -> Checked {
         let (base, applied) = (self.open(&a.path)?, self.open(&b.path)?);
-        let [base, applied] =
-            [(&base, a), (&applied, b)].map(|(store, kept)| Side::of_store(store, &kept.run.id));
-        let found = changes(base, applied, identity(a.format)).map_err(|e| format!("{e:?}"))?;
+        // By stored rows where both are v3 files, else by messages.
+        let base = Side::of_store(&base, &a.run.id);
+        let applied = Side::of_store(&applied, &b.run.id);
+        let found = changes(base, applied, identity(a.format));
+        let mut found = found.map_err(|error| format!("{error:?}"))?;
+        if self.loses(FileOp::Diff) {
+            found.pop();
+        }
         same(&found, &expected_changes(&a.records, &b.records))?;
         let none = changes(base, base, identity(a.format)).map_err(|e| format!("{e:?}"))?;
         same(&none, &Vec::new())
@@ -185,7 +210,10 @@ impl<'a> Files<'a> {
         let run = made.map_err(|error| format!("{error:?}"))?.run;
         let mut expected = b.records.clone();
         expected.retain(|key, _| !a.records.contains_key(key));
-        same(&self.records("additions.c1z", &run, a.format)?, &expected)
+        same(
+            &self.made(FileOp::Additions, "additions.c1z", &run.id, a.format)?,
+            &expected,
+        )
     }
 
     /// The base without the deletions and with the upserts is the applied sync, and neither holds more than it must.
@@ -202,8 +230,8 @@ impl<'a> Files<'a> {
             return refused(made, ErrorKind::FailedPrecondition);
         }
         let [upserts, deletions] = made.map_err(|error| format!("pair: {error:?}"))?;
-        let put = self.records("upserts.c1z", &upserts.run, a.format)?;
-        let gone = self.records("deletions.c1z", &deletions.run, a.format)?;
+        let put = self.made(FileOp::Pair, "upserts.c1z", &upserts.run.id, a.format)?;
+        let gone = self.made(FileOp::Pair, "deletions.c1z", &deletions.run.id, a.format)?;
         let mut to_put = b.records.clone();
         to_put.retain(|key, value| a.records.get(key) != Some(value));
         same(&put, &to_put).map_err(|error| format!("upserts: {error}"))?;
@@ -217,16 +245,21 @@ impl<'a> Files<'a> {
         Ok(true)
     }
 
-    /// Of each record the version found last stays.
-    fn merge(&self, a: &Kept, b: &Kept) -> Result<bool, String> {
+    /// Merges files into one; the run of the result.
+    pub(crate) fn merged(&self, inputs: &[&str], output: &str) -> c1z::Result<SyncRun> {
         let options = MergeOptions {
             clock: self.clock.clone(),
             ids: Arc::new(Ksuids::new(Arc::new(SeededEntropy::seeded(23)))),
             convert: self.convert(),
             ..MergeOptions::default()
         };
-        let inputs = [&a.path, &b.path];
-        let made = merge(&inputs, "merged.c1z", &options);
+        merge(inputs, output, &options).map(|made| made.run)
+    }
+
+    /// Of each record the version found last stays.
+    fn merge(&self, a: &Kept, b: &Kept) -> Result<bool, String> {
+        let inputs = [a.path.as_str(), b.path.as_str()];
+        let made = self.merged(&inputs, "merged.c1z");
         let half = |kept: &Kept| {
             let halves = [SyncType::PartialUpserts, SyncType::PartialDeletions];
             halves.contains(&kept.run.sync_type)
@@ -234,8 +267,8 @@ impl<'a> Files<'a> {
         if half(a) || half(b) {
             return refused(made, ErrorKind::FailedPrecondition);
         }
-        let run = made.map_err(|error| format!("merge: {error:?}"))?.run;
-        let merged = self.records("merged.c1z", &run, a.format)?;
+        let run = made.map_err(|error| format!("merge: {error:?}"))?;
+        let merged = self.made(FileOp::Merge, "merged.c1z", &run.id, a.format)?;
         let ids: BTreeSet<_> = a.records.keys().chain(b.records.keys()).collect();
         same(&merged.keys().collect(), &ids).map_err(|error| format!("merge: {error}"))?;
         for (key, value) in &merged {
@@ -254,33 +287,59 @@ impl<'a> Files<'a> {
 
     /// Products of expansion are gone, and so are sources; doing it again changes nothing.
     fn rollback(&self, a: &Kept) -> Result<bool, String> {
-        let options = RollbackOptions {
-            convert: self.convert(),
-            ..RollbackOptions::default()
-        };
-        let made = rollback(&a.path, "rolled-back.c1z", &options);
         if !a.run.supports_diff {
+            let options = self.rollback_options();
+            let made = rollback(&a.path, "rolled-back.c1z", &options);
             return refused(made, ErrorKind::SyncNotExpanded);
         }
-        made.map_err(|error| format!("rollback: {error:?}"))?;
-        let found = self.records("rolled-back.c1z", &a.run, a.format)?;
-        same(&found, &rolled_back(&a.records)).map_err(|error| format!("rollback: {error}"))?;
-        let again = match rollback("rolled-back.c1z", "again.c1z", &options) {
-            Ok(_) => self.records("again.c1z", &a.run, a.format)?,
-            Err(error) if error.kind() == ErrorKind::SyncNotExpanded => found.clone(),
-            Err(error) => return Err(format!("rollback of a rollback: {error:?}")),
+        let roll = |from: &str, to: &str| {
+            let options = self.rollback_options();
+            let made = rollback(from, to, &options);
+            made.map_err(|error| format!("rollback of {from}: {error:?}"))?;
+            self.made(FileOp::Rollback, to, &a.run.id, a.format)
         };
+        let found = roll(&a.path, "rolled-back.c1z")?;
+        same(&found, &rolled_back(&a.records)).map_err(|error| format!("rollback: {error}"))?;
+        let again = roll("rolled-back.c1z", "again.c1z")?;
         same(&again, &found).map_err(|error| format!("rollback of a rollback: {error}"))?;
         Ok(true)
     }
 
-    fn records(&self, path: &str, run: &SyncRun, format: FileFormat) -> Result<Records, String> {
+    fn rollback_options(&self) -> RollbackOptions {
+        RollbackOptions {
+            convert: self.convert(),
+            ..RollbackOptions::default()
+        }
+    }
+
+    /// The records of a v3 file of which expansion is taken back.
+    pub(crate) fn rolled_back(&self, from: &str, to: &str, id: &SyncId) -> Result<Records, String> {
+        rollback(from, to, &self.rollback_options()).map_err(|error| format!("{error:?}"))?;
+        self.records(to, id, FileFormat::V3)
+    }
+
+    fn records(&self, path: &str, id: &SyncId, format: FileFormat) -> Result<Records, String> {
         let store = self.open(path)?;
-        let found = records(store.reader(), &run.id, identity(format));
+        let found = records(store.reader(), id, identity(format));
         found.map_err(|error| format!("{path}: {error:?}"))
     }
 
-    fn rows(&self, path: &str) -> Result<Rows, String> {
+    /// What an operation made.
+    fn made(
+        &self,
+        of: FileOp,
+        path: &str,
+        id: &SyncId,
+        format: FileFormat,
+    ) -> Result<Records, String> {
+        let mut found = self.records(path, id, format)?;
+        if self.loses(of) {
+            found.pop_last();
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn rows(&self, path: &str) -> Result<Rows, String> {
         let store = self.open(path)?;
         let database = store
             .database()
@@ -294,10 +353,10 @@ impl<'a> Files<'a> {
     }
 }
 
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Primaries but assets; of two versions the later one, of equals the second.
-fn newest(left: Rows, right: Rows) -> Rows {
+pub(crate) fn newest(left: Rows, right: Rows) -> Rows {
     let mut winners = Rows::new();
     for (key, value) in left.into_iter().chain(right) {
         let found = StoredRecord::of_row(&key, &value);
@@ -426,7 +485,7 @@ fn expected_changes(old: &Records, new: &Records) -> Changes {
 }
 
 /// §4.8: a grant with sources but not its own entitlement among them is a product.
-fn rolled_back(records: &Records) -> Records {
+pub(crate) fn rolled_back(records: &Records) -> Records {
     let mut left = Records::new();
     for ((kind, id), bytes) in records {
         let mut bytes = bytes.clone();

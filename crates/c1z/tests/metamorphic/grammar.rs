@@ -193,21 +193,45 @@ impl Step {
         Step::Failing(chance.below(most) as u64, Box::new(step))
     }
 
-    /// A step of stores that hold many syncs: few, so that most steps write what these are about.
-    pub(crate) fn draw_of_many(chance: &mut Chance, is_writing: bool) -> Self {
+    /// Steps of stores that hold many syncs. `current`: the place of the current sync; `kept`: how many files are kept.
+    pub(crate) fn draw_of_many(
+        chance: &mut Chance,
+        records: &Records,
+        current: Option<usize>,
+        kept: usize,
+    ) -> Vec<Self> {
         match chance.below(20) {
-            0 => Step::Cleanup(1 + chance.below(3)),
-            1..=3 if is_writing => Step::End,
-            1..=3 => Step::Start(sync_type(chance), String::new()),
-            4..=6 => Step::SupportsDiff(named(chance)),
-            7 => Step::View(Some(named(chance))),
-            8..=12 => Step::Keep(named(chance)),
-            _ => Step::Files(
+            0 => vec![Step::Cleanup(1 + chance.below(3))],
+            1 => vec![Step::View(Some(named(chance)))],
+            2 => vec![Step::Keep(named(chance))],
+            3..=11 if kept > 1 => vec![Step::Files(
                 *chance.pick(&FileOp::ALL).unwrap_or(&FileOp::Diff),
                 chance.below(4),
                 chance.below(4),
-            ),
+            )],
+            _ => Self::draw_keeping(chance, records, current),
         }
+    }
+
+    /// A sync is written and kept; or one becomes current, a new one or one that was kept before.
+    fn draw_keeping(chance: &mut Chance, records: &Records, current: Option<usize>) -> Vec<Self> {
+        let Some(current) = current else {
+            return vec![if chance.percent(50) {
+                Step::Start(sync_type(chance), String::new())
+            } else {
+                Step::SetCurrent(named(chance))
+            }];
+        };
+        let current = Named::Held(current);
+        let writes = 1 + chance.below(4);
+        let mut steps: Vec<Self> = (0..writes)
+            .map(|_| Self::draw_write(chance, records))
+            .collect();
+        if chance.percent(80) {
+            steps.push(Step::SupportsDiff(current));
+        }
+        steps.extend([Step::End, Step::Keep(current)]);
+        steps
     }
 
     /// Draws a step. Most write records where a sync is current, and make one current where none is.

@@ -23,6 +23,7 @@ mod faulty;
 mod files;
 mod folder;
 mod grammar;
+mod many;
 mod observe;
 mod options;
 mod records;

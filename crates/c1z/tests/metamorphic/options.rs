@@ -34,6 +34,9 @@ pub(crate) struct OptionSet {
     /// When it merges runs, and on which thread.
     fan_in: usize,
     background: bool,
+    /// Bytes of the blocks of its tables, and of those that it keeps decoded.
+    block_len: usize,
+    block_cache_bytes: usize,
     /// Entries of a folder that are open at once.
     pub(crate) open_entries: usize,
     pub(crate) pack_on_close: bool,
@@ -55,6 +58,8 @@ impl OptionSet {
             write_buffer_bytes: 64 << 20,
             fan_in: 8,
             background: true,
+            block_len: 32 << 10,
+            block_cache_bytes: 8 << 20,
             open_entries: 8,
             pack_on_close: false,
             catalog: true,
@@ -93,6 +98,8 @@ impl OptionSet {
             open_entries: *chance.pick(&[1, 2, 8]).unwrap_or(&1),
             pack_on_close: chance.percent(30),
             catalog: chance.percent(70),
+            block_len: *chance.pick(&[64, 512, 32 << 10]).unwrap_or(&64),
+            block_cache_bytes: *chance.pick(&[0, 4 << 10, 8 << 20]).unwrap_or(&0),
         }
     }
 
@@ -118,6 +125,8 @@ impl OptionSet {
                 background: self.background,
             },
             threads: self.threads,
+            block_len: self.block_len,
+            block_cache_bytes: self.block_cache_bytes,
             ..PebbleOptions::default()
         }
     }

@@ -14,7 +14,7 @@
 //! | m13 page size and writes elsewhere change no list | [`m13_pages_do_not_depend_on_their_size`] |
 //! | m14 to v3 and back twice ≡ once | [`m14_to_v3_and_back_twice_is_once`] |
 //!
-//! m7 (retention), m8 (merge) and m9 (rollback and replay) need operations that are not part of an engine.
+//! m7 (retention), m8 (merge) and m9 (rollback) are in [`crate::many`].
 
 use std::sync::Arc;
 

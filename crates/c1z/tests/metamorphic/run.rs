@@ -77,13 +77,17 @@ pub(crate) fn run(lineup: Lineup, seed: u64, totals: &mut Totals) -> Result<(), 
         let is_writing = bench.engine().current_sync().is_some();
         let of_many = lineup.is_of_many() && chance.percent(30);
         let failing = lineup.can_fail() && chance.percent(15);
-        let mut now = vec![if of_many {
-            Step::draw_of_many(&mut chance, is_writing)
+        let mut now = if of_many {
+            Step::draw_of_many(&mut chance, &records, bench.current(), bench.kept())
         } else if failing {
-            Step::draw_failing(&mut chance, &records, lineup.is_of_many())
+            vec![Step::draw_failing(
+                &mut chance,
+                &records,
+                lineup.is_of_many(),
+            )]
         } else {
-            Step::draw(&mut chance, &records, is_writing)
-        }];
+            vec![Step::draw(&mut chance, &records, is_writing)]
+        };
         if chance.percent(10) || number + 1 == count {
             now.push(Step::Compare(
                 *chance.pick(&[1, 2, 3, 7, 1_000]).unwrap_or(&1),
