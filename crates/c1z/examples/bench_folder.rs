@@ -1,4 +1,5 @@
-//! Times a folder of many small finished syncs: `bench_folder make|read|clean-up DIR directories|packed COUNT` (`just bench-folder`).
+//! Times a folder of many small finished syncs: `bench_folder make|read|clean-up DIR
+//! directories|packed COUNT` (`just bench-folder`).
 //!
 //! Nothing is synced. Each line says how often files were opened, read, listed and looked up.
 #![expect(clippy::print_stdout, reason = "the figures are the point of the run")]

@@ -1,4 +1,5 @@
-//! Lives the life of a folder of syncs, going on where an earlier run was interrupted: the program that the kill tests of folders kill.
+//! Lives the life of a folder of syncs, going on where an earlier run was interrupted: the program
+//! that the kill tests of folders kill.
 //!
 //! ```text
 //! annals DIR [OPTION VALUE]…

@@ -1,8 +1,9 @@
 //! The life of a folder of syncs and of files made from it: what may be interrupted at any moment.
 //!
-//! The life is a list of [`Deed`]s that depends on nothing. Each is one thing that happens as a whole or not at all, and can be done again:
-//! whoever was interrupted goes on with the deed that was not acknowledged. Ids and times follow from the number of the deed, so
-//! what is there after each deed is known beforehand ([`super::Seen`]).
+//! The life is a list of [`Deed`]s that depends on nothing. Each is one thing that happens as a
+//! whole or not at all, and can be done again: whoever was interrupted goes on with the deed that
+//! was not acknowledged. Ids and times follow from the number of the deed, so what is there after
+//! each deed is known beforehand ([`super::Seen`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -28,7 +28,8 @@ pub struct Seen {
     pub syncs: BTreeMap<String, SeenSync>,
     /// The files by name; those that are not there are left out.
     pub files: BTreeMap<&'static str, (String, SeenSync)>,
-    /// Which syncs are packed. A sync that is written again becomes a directory first, which is a moment of its own.
+    /// Which syncs are packed. A sync that is written again becomes a directory first, which is a
+    /// moment of its own.
     pub packed: BTreeMap<String, bool>,
 }
 

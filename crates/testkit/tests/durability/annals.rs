@@ -1,9 +1,10 @@
-//! A folder of syncs that is interrupted everywhere: starts, writes, ends, deletions, retention, packing; files published, merged and
-//! compared with it.
+//! A folder of syncs that is interrupted everywhere: starts, writes, ends, deletions, retention,
+//! packing; files published, merged and compared with it.
 //!
-//! After each interruption a reader and then a writer look: each sync is as it was before the deed under way or as it is after it,
-//! and so is each file; of a pair of differences one file may be there before the other. Then the life goes on, and ends as one that nobody
-//! interrupted. After a power failure the last writes to a sync may be missing, back to the last barrier
+//! After each interruption a reader and then a writer look: each sync is as it was before the deed
+//! under way or as it is after it, and so is each file; of a pair of differences one file may be
+//! there before the other. Then the life goes on, and ends as one that nobody interrupted. After a
+//! power failure the last writes to a sync may be missing, back to the last barrier
 //! (`store-contract` §0.8).
 
 use std::fmt;
@@ -78,8 +79,8 @@ impl Undisturbed {
         }
     }
 
-    /// What readers and writers find on a disk, if that may be after deeds `least..=begun` were done. Returns how many were done,
-    /// as far as the syncs of the folder tell.
+    /// What readers and writers find on a disk, if that may be after deeds `least..=begun` were
+    /// done. Returns how many were done, as far as the syncs of the folder tell.
     pub(crate) fn examine(
         &self,
         disk: &MemFs,
@@ -116,7 +117,8 @@ impl Undisturbed {
         format!("the syncs are those after {same:?} deeds: {runs:#?}")
     }
 
-    /// A file is one of those that the deeds make. Of a pair the deletions come first, and go when the upserts fail.
+    /// A file is one of those that the deeds make. Of a pair the deletions come first, and go when
+    /// the upserts fail.
     fn check_file(
         &self,
         name: &'static str,

@@ -1,8 +1,8 @@
-//! The program `annals` is killed by SIGKILL in deed after deed, examined and started again, until it is done; then it begins
-//! anew, until enough kills have landed.
+//! The program `annals` is killed by SIGKILL in deed after deed, examined and started again, until
+//! it is done; then it begins anew, until enough kills have landed.
 //!
-//! Half of the kills come so many microseconds after a deed began, half before its n-th change of the disk. `C1Z_KILLS` (default 24)
-//! and `C1Z_KILL_SEED` are those of the other kill harness.
+//! Half of the kills come so many microseconds after a deed began, half before its n-th change of
+//! the disk. `C1Z_KILLS` (default 24) and `C1Z_KILL_SEED` are those of the other kill harness.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Differences as files: the pair of deletions and upserts, and additions (`store-contract` §4.1, §4.2).
+//! Differences as files: the pair of deletions and upserts, and additions (`store-contract` §4.1,
+//! §4.2).
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Comparing: what was created, deleted and modified, by the identity that both files know (`store-contract` §4.1, §4.2, D10).
+//! Comparing: what was created, deleted and modified, by the identity that both files know
+//! (`store-contract` §4.1, §4.2, D10).
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,8 @@ use super::records::{Body, Record};
 use super::syncs::{Format, Sync, history};
 use super::{Counts, canaries, judge_all};
 
-/// What happened to a record, and its message: as the applied sync has it, of deleted ones as the base has it.
+/// What happened to a record, and its message: as the applied sync has it, of deleted ones as the
+/// base has it.
 type Event = (RecordKind, Change, Vec<u8>);
 
 /// What is wrong with a result on purpose.
@@ -60,8 +62,8 @@ fn message(record: &Record, format: Format) -> Vec<u8> {
     }
 }
 
-/// The records of a sync by identity. Of a v1 file several may have one; each is an event of its own, and the others are
-/// compared with the last.
+/// The records of a sync by identity. Of a v1 file several may have one; each is an event of its
+/// own, and the others are compared with the last.
 fn held(sync: &Sync, format: Format) -> BTreeMap<Id, Vec<Vec<u8>>> {
     let mut held: BTreeMap<Id, Vec<Vec<u8>>> = BTreeMap::new();
     for record in sync

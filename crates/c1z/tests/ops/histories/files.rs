@@ -48,7 +48,8 @@ impl Disk {
         c1z::open_with(name, &options).unwrap()
     }
 
-    /// How results are written: one thread, memory that is little and yet more than these records take.
+    /// How results are written: one thread, memory that is little and yet more than these records
+    /// take.
     pub(super) fn convert_options(&self) -> ConvertOptions {
         ConvertOptions {
             fs: Arc::clone(&self.fs),
@@ -239,7 +240,8 @@ fn push(record: &Record, sync_id: &str, push: &mut dyn FnMut(&V1Row<'_>)) {
     });
 }
 
-/// The message of a row. The entries of a map come in any order, as Go writes them: the order depends on the time here.
+/// The message of a row. The entries of a map come in any order, as Go writes them: the order
+/// depends on the time here.
 fn row_data(record: &Record) -> Vec<u8> {
     match &record.body {
         Body::Grant { message, .. } => scrambled(message, record.at.unwrap_or_default()),

@@ -1,4 +1,5 @@
-//! What files say, in a form in which it can be compared: by the judges' reckoning and as it was read.
+//! What files say, in a form in which it can be compared: by the judges' reckoning and as it was
+//! read.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Merging: of every record the newest version, of equals that of the later file (`store-contract` §4.6).
+//! Merging: of every record the newest version, of equals that of the later file (`store-contract`
+//! §4.6).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,12 +1,14 @@
 //! Random histories of syncs, and what must come of them: comparing, differences as files, merging.
 //!
-//! A history is a few syncs, each made from the one before: records stay, go, come, and change in any field; they keep their time,
-//! get another or (v3) have none. Each sync is written as a file of a format drawn by the seed, beside syncs that must not be
-//! read. Judges are maps over the records as they were made up (`store-contract` §4.1, §4.2, §4.6); they know neither keys nor
+//! A history is a few syncs, each made from the one before: records stay, go, come, and change in
+//! any field; they keep their time, get another or (v3) have none. Each sync is written as a file
+//! of a format drawn by the seed, beside syncs that must not be read. Judges are maps over the
+//! records as they were made up (`store-contract` §4.1, §4.2, §4.6); they know neither keys nor
 //! stored records, and what a v3 file cannot hold they leave out themselves ([`projection`], §1.8).
 //!
-//! `C1Z_HISTORIES` says how many histories of each operation there are (default few enough for every run), `C1Z_SEED` the first
-//! seed. Each operation has canaries: its judge must notice a result that is wrong in one place.
+//! `C1Z_HISTORIES` says how many histories of each operation there are (default few enough for
+//! every run), `C1Z_SEED` the first seed. Each operation has canaries: its judge must notice a
+//! result that is wrong in one place.
 #![expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,

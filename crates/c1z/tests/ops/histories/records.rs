@@ -113,7 +113,8 @@ fn entitlement_stub(chance: &mut Chance) -> v2::Entitlement {
     }
 }
 
-/// A grant has an id of its own, or the usual one, which principals of one entitlement id may share.
+/// A grant has an id of its own, or the usual one, which principals of one entitlement id may
+/// share.
 fn grant_id(chance: &mut Chance, grant: &v2::Grant) -> String {
     if chance.percent(50) {
         return format!("g{}", chance.below(6));

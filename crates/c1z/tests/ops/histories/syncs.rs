@@ -112,7 +112,8 @@ fn others(number: usize, chance: &mut Chance) -> Vec<Sync> {
     others
 }
 
-/// Leaves out what a file of the format cannot hold: a second record of one identity, and times that v1 files must have.
+/// Leaves out what a file of the format cannot hold: a second record of one identity, and times
+/// that v1 files must have.
 fn fit(format: Format, records: &mut Vec<Record>) {
     let mut seen = BTreeSet::new();
     records.retain(|record| {
