@@ -94,6 +94,13 @@ durability:
 kill kills="120" seed="1":
     C1Z_KILLS={{kills}} C1Z_KILL_SEED={{seed}} cargo test -p testkit --test durability -- --nocapture kill::
 
+# Times a folder of so many small finished syncs: list, latest, view, cleanup.
+bench-folder syncs="10000":
+    bash .ci/bench-folder {{syncs}}
+# What watching costs in instructions (valgrind) and time: a bulk write, a list and point reads, with metrics and without.
+bench-observe:
+    bash .ci/bench-observe
+
 # Times comparisons and merges of the large files; FOLDER holds those of 100k and a million grants.
 bench-many folder:
     bash .ci/bench-many {{folder}}

@@ -151,3 +151,44 @@ pub(crate) enum Format {
     /// Comma-separated values with a header row; lists only
     Csv,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/operations.md");
+
+    /// Variables of a command and of those below it.
+    fn variables(command: &clap::Command, found: &mut Vec<String>) {
+        let of_args = command.get_arguments().filter_map(clap::Arg::get_env);
+        found.extend(of_args.map(|name| name.to_string_lossy().into_owned()));
+        for below in command.get_subcommands() {
+            variables(below, found);
+        }
+    }
+
+    #[test]
+    fn every_variable_and_global_flag_is_a_documented_knob() {
+        let command = Args::command();
+        let mut knobs = Vec::new();
+        variables(&command, &mut knobs);
+        let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+        let own = ["help", "version", "sync-id", "at"];
+        let flags = flags.filter(|flag| !own.contains(flag));
+        knobs.extend(flags.map(|flag| format!("--{flag}")));
+        let read_elsewhere = [
+            "BATON_DECODER_MAX_DECODED_SIZE_MB",
+            "BATON_DECODER_MAX_MEMORY_MB",
+            "BATON_KEEP_SYNC_COUNT",
+            "BATON_SKIP_CLEANUP",
+            "NO_COLOR",
+        ];
+        knobs.extend(read_elsewhere.map(str::to_owned));
+        assert!(knobs.len() > 12, "{knobs:?}");
+        let is_missing = |knob: &&String| !DOCUMENT.contains(&format!("`{knob}"));
+        let missing: Vec<_> = knobs.iter().filter(is_missing).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}

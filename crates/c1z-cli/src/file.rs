@@ -35,6 +35,7 @@ pub(crate) fn open_quietly(global: &Global, path: &Path) -> Result<Store, c1z::E
 
 fn options(global: &Global, memory: u64) -> OpenOptions {
     OpenOptions {
+        fs: job::fs(),
         budget: MemoryBudget::new(memory),
         variables: variables(&global.limits),
         scratch: global.limits.tmp_dir.clone(),

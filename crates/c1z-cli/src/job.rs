@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use c1z::ErrorKind;
 use c1z::observe::{Job, JobKind};
-use c1z::ops::Observer;
+use c1z::ops::{Observer, Pulse, SharedObserver};
+use shingle::vfs::{Fs, OsClock, OsFs};
 
 use crate::args::{ArchiveCommand, Command, Export, Global};
 use crate::failure::{Failure, Verdict};
@@ -12,6 +13,7 @@ use crate::output::progress::{self, When};
 use crate::telemetry;
 
 static RUNNING: OnceLock<Arc<Job>> = OnceLock::new();
+static PULSE: OnceLock<Pulse> = OnceLock::new();
 
 /// Begins to show progress, and to count the command if it is a job and somebody measures.
 pub(crate) fn start(global: &Global, command: &Command) {
@@ -33,14 +35,28 @@ pub(crate) fn start(global: &Global, command: &Command) {
 
 /// What hears of the progress of the command.
 pub(crate) fn observer() -> Arc<dyn Observer> {
-    match RUNNING.get() {
-        Some(job) => Arc::clone(job) as Arc<dyn Observer>,
-        None => progress::observer(),
-    }
+    Arc::new(pulse().clone())
+}
+
+/// The files that the command reads and writes; the observer hears of it.
+pub(crate) fn fs() -> Arc<dyn Fs> {
+    pulse().fs(Arc::new(OsFs))
+}
+
+fn pulse() -> &'static Pulse {
+    PULSE.get_or_init(|| {
+        let observer = match RUNNING.get() {
+            Some(job) => Arc::clone(job) as Arc<dyn Observer>,
+            None => progress::observer(),
+        };
+        Pulse::new(SharedObserver::new(observer), Arc::new(OsClock))
+    })
 }
 
 /// The command has ended.
 pub(crate) fn finish(done: &Result<Verdict, Failure>) {
+    // The program's observers stop nothing.
+    let _ = pulse().tell();
     progress::finish(done.is_ok());
     if let Some(job) = RUNNING.get() {
         job.ended(done.as_ref().err().map(|failure| match failure {

@@ -59,7 +59,7 @@ fn keep_up() {
     };
     let keep_up = move || {
         loop {
-            std::thread::sleep(UPKEEP_INTERVAL);
+            std::thread::park_timeout(UPKEEP_INTERVAL);
             handle.run_upkeep();
         }
     };

@@ -1,7 +1,6 @@
-//! Times a folder of many small finished syncs: `cargo run --release -p c1z --example bench_folder -- DIR COUNT [packed]`
-//! (`just bench-folder`).
+//! Times a folder of many small finished syncs: `bench_folder make|read|clean-up DIR directories|packed COUNT` (`just bench-folder`).
 //!
-//! DIR must not exist; nothing in it is synced while it is made. Each phase says how often it opened, listed and looked up files.
+//! Nothing is synced. Each line says how often files were opened, read, listed and looked up.
 #![expect(clippy::print_stdout, reason = "the figures are the point of the run")]
 
 use std::io;
@@ -66,50 +65,50 @@ impl Bench {
 
     /// Runs a phase and prints what it took.
     fn phase<T>(&self, name: &str, run: impl FnOnce() -> c1z::Result<T>) -> c1z::Result<T> {
-        let ops = [Op::Open, Op::Read, Op::List, Op::Metadata];
-        let before = ops.map(|op| self.counting.operations(op));
+        let ops = [
+            (Op::Open, "opened"),
+            (Op::Read, "read"),
+            (Op::List, "listed"),
+            (Op::Metadata, "looked up"),
+        ];
+        let before = ops.map(|(op, _)| self.counting.operations(op));
         let start = OsClock.monotonic();
         let result = run()?;
         let took: Duration = OsClock.monotonic().saturating_sub(start);
-        let after = ops.map(|op| self.counting.operations(op));
-        let [opened, read, listed, looked_up] = [0, 1, 2, 3].map(|i| after[i] - before[i]);
-        println!(
-            "{name:<44} {:>9.4} s  opened {opened:>6}  read {read:>6}  listed {listed:>6}  looked up {looked_up:>6}",
-            took.as_secs_f64()
-        );
+        print!("{name:<36} {:>9.4} s", took.as_secs_f64());
+        for ((op, name), before) in ops.into_iter().zip(before) {
+            print!("  {name} {:>6}", self.counting.operations(op) - before);
+        }
+        println!();
         Ok(result)
     }
 }
 
 fn main() -> c1z::Result<()> {
-    let mut words = std::env::args().skip(1);
-    let dir = words
-        .next()
-        .ok_or_else(|| Error::invalid("DIR is missing"))?;
-    let count = words.next().and_then(|count| count.parse().ok());
-    let count: usize = count.ok_or_else(|| Error::invalid("COUNT is missing"))?;
-    let packed = words.next().is_some_and(|word| word == "packed");
-    let (bench, dir) = (Bench::new()?, Path::new(&dir));
-    println!("{count} syncs{}", if packed { ", packed" } else { "" });
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [phase, dir, form, count] = words.as_slice() else {
+        return Err(Error::invalid("four words: see the top of bench_folder.rs"));
+    };
+    let count = count
+        .parse()
+        .map_err(|_| Error::invalid("COUNT is no number"))?;
+    let (bench, dir) = (Bench::new()?, Path::new(dir));
+    match phase.as_str() {
+        "make" => make(&bench, dir, form == "packed", count),
+        "read" => read(&bench, dir, count),
+        _ => clean_up(&bench, dir),
+    }
+}
+
+fn make(bench: &Bench, dir: &Path, packed: bool, count: usize) -> c1z::Result<()> {
     let archive = Archive::create(dir, bench.options())?;
-    bench.phase("write them", || write(archive.engine(), count))?;
+    bench.phase("write", || write(archive.engine(), count))?;
     if packed {
-        bench.phase("pack them", || archive.pack_all().map(drop))?;
+        bench.phase("pack", || archive.pack_all().map(drop))?;
     }
-    bench.phase("size on disk", || {
-        println!("{} bytes", archive.engine().size_on_disk()?);
-        Ok(())
-    })?;
-    bench.phase("close, the catalog with it", || archive.close())?;
-    for catalog in [false, true] {
-        let name = if catalog {
-            "with the catalog"
-        } else {
-            "without a catalog"
-        };
-        read(&bench, dir, count, catalog, name)?;
-    }
-    clean_up(&bench, dir)
+    let bytes = bench.phase("size on disk", || archive.engine().size_on_disk())?;
+    println!("{bytes} bytes");
+    bench.phase("close, the catalog with it", || archive.close())
 }
 
 fn write(engine: &dyn StorageEngine, count: usize) -> c1z::Result<()> {
@@ -144,17 +143,17 @@ fn write(engine: &dyn StorageEngine, count: usize) -> c1z::Result<()> {
     Ok(())
 }
 
-fn read(bench: &Bench, dir: &Path, count: usize, catalog: bool, name: &str) -> c1z::Result<()> {
-    let options = ArchiveOptions {
-        catalog,
+fn read(bench: &Bench, dir: &Path, count: usize) -> c1z::Result<()> {
+    let without = ArchiveOptions {
+        catalog: false,
         ..bench.options()
     };
-    let archive = bench.phase(&format!("open for reading, {name}"), || {
-        Archive::open_for_reading(dir, options)
+    bench.phase("open for reading without a catalog", || {
+        Archive::open_for_reading(dir, without).map(drop)
     })?;
-    if !catalog {
-        return Ok(());
-    }
+    let archive = bench.phase("open for reading with the catalog", || {
+        Archive::open_for_reading(dir, bench.options())
+    })?;
     let engine = archive.engine();
     let runs = bench.phase("list all runs", || {
         collect_pages(|page| engine.list_sync_runs(page))

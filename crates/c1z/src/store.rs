@@ -320,7 +320,10 @@ impl Store {
         let contract = Arc::new(contract);
         let (database, envelope) = (file.database.clone(), file.envelope.clone());
         let budget = options.budget.clone();
-        let size = contract.source().size_on_disk().unwrap_or_default();
+        let size = match &envelope {
+            Some(envelope) => envelope.file_len(),
+            None => contract.source().size_on_disk()?,
+        };
         let figures: FiguresOf = Arc::new(move || {
             let mut figures = Figures::default();
             figures.database(&database.counters(), &database.level_shapes());

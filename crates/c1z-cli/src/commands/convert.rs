@@ -155,6 +155,7 @@ pub(super) fn options(global: &Global) -> ConvertOptions {
     ConvertOptions {
         budget: MemoryBudget::new(global.limits.memory),
         variables: file::variables(&global.limits),
+        fs: job::fs(),
         observer: job::observer(),
         ..ConvertOptions::default()
     }

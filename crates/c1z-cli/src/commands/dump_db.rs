@@ -1,12 +1,11 @@
 //! `c1z dump-db`: the database inside the file.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use c1z::Error;
 use c1z::envelope::EnvelopeFile;
-use c1z::ops::{Dumped, Observer, Progress, Pulse, SharedObserver, Step, dump};
-use shingle::vfs::{OsClock, OsEntropy, OsFs};
+use c1z::ops::{Dumped, Progress, Step, dump};
+use shingle::vfs::OsEntropy;
 
 use crate::args::{ExportArgs, Global};
 use crate::failure::Failure;
@@ -18,7 +17,7 @@ pub(crate) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     let out = args.out_or("./sync.db");
     let options = file::envelope_options(global);
     let in_file = |error: Error| error.in_file(&global.file);
-    let file = EnvelopeFile::open(&OsFs, &global.file, &options).map_err(in_file)?;
+    let file = EnvelopeFile::open(&*job::fs(), &global.file, &options).map_err(in_file)?;
     if is_stdout(out) {
         let EnvelopeFile::V1(file) = file else {
             let error = Error::invalid("a v3 file holds a directory, not one file");
@@ -29,9 +28,8 @@ pub(crate) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
             Ok(())
         });
     }
-    let observer = SharedObserver::new(job::observer());
-    observer.advanced(&Progress::of(Step::Unpack))?;
-    let fs = Pulse::new(observer, Arc::new(OsClock)).fs(Arc::new(OsFs));
+    job::observer().advanced(&Progress::of(Step::Unpack))?;
+    let fs = job::fs();
     let dumped = dump(&fs, &OsEntropy, &file, out)?;
     if matches!(dumped, Dumped::Directory { .. }) {
         writeln!(io::stdout().lock(), "{}", out.display())?;

@@ -25,13 +25,12 @@ pub(crate) fn run(global: &Global, args: &HealthArgs) -> Result<Verdict, Failure
     refuse_csv(global, "health")?;
     let path = args.path.as_ref().unwrap_or(&global.file);
     let (state, reasons, statistics) = look(global, path)?;
-    match global.format {
-        Format::Console => print(path, state, &reasons, &statistics)?,
-        _ => {
-            let mut out = data();
-            writeln!(out, "{}", document(path, state, &reasons, &statistics))?;
-            out.flush()?;
-        }
+    if global.format == Format::Console {
+        print(path, state, &reasons, &statistics)?;
+    } else {
+        let mut out = data();
+        writeln!(out, "{}", document(path, state, &reasons, &statistics))?;
+        out.flush()?;
     }
     Ok(match state {
         HealthState::Healthy => Verdict::Yes,

@@ -18,6 +18,7 @@ pub(crate) fn run(global: &Global, args: &RepairArgs) -> Result<(), Failure> {
     refuse_csv(global, "a repair")?;
     let mut options = RepairOptions::default();
     options.opening.variables = file::variables(&global.limits);
+    options.pack.fs = job::fs();
     options.pack.temporary.clone_from(&global.limits.tmp_dir);
     let report = repair(&args.input, &args.output, &options, job::observer())?;
     for warning in &report.warnings {

@@ -30,6 +30,7 @@ pub(crate) fn run(global: &Global, args: &VerifyArgs) -> Result<Verdict, Failure
             Depth::Full
         },
         examples_max: args.examples,
+        fs: job::fs(),
         ..VerifyOptions::default()
     };
     let named = match args.files.as_slice() {

@@ -21,5 +21,6 @@ mod metrics;
 mod paths;
 mod people;
 mod pipes;
+mod progress;
 mod rollback;
 mod support;

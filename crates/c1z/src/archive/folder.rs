@@ -389,11 +389,24 @@ impl Folder {
         locked(&self.opened).len()
     }
 
-    /// Learns again what a sync says of itself.
-    pub(super) fn learn(&self, store: &PebbleStore, id: &SyncId) -> Result<()> {
+    /// Takes over what is said of a sync after a call about it, also one that failed: it may be done all the same.
+    pub(super) fn learn_after(
+        &self,
+        store: &PebbleStore,
+        id: &SyncId,
+        done: Result<()>,
+    ) -> Result<()> {
+        let learnt = self.learn(store, id);
+        if done.is_ok() || matches!(learnt, Ok(true)) {
+            self.touch();
+        }
+        done.and(learnt.map(drop))
+    }
+
+    /// Learns again what a sync says of itself, and whether that is news.
+    pub(super) fn learn(&self, store: &PebbleStore, id: &SyncId) -> Result<bool> {
         let run = store.engine().get_sync(id)?;
-        self.state().replace_run(run);
-        Ok(())
+        Ok(self.state().replace_run(run))
     }
 
     /// The session entries of syncs that do not exist. `create`: make room for them.

@@ -129,9 +129,8 @@ impl Folder {
         let _handle = self.lock();
         let entry = self.home(id)?;
         let store = self.writable(&entry)?;
-        change(store.engine())?;
-        self.touch();
-        self.learn(&store, id)?;
+        let done = change(store.engine());
+        self.learn_after(&store, id, done)?;
         self.settle_other(&store)
     }
 }
@@ -248,10 +247,7 @@ impl Lifecycle for Contract<Folder> {
         let _handle = folder.lock();
         let (current, store) = self.current_store()?;
         let done = store.engine().checkpoint_sync(token);
-        // Also after a failure: the token may be stored.
-        folder.touch();
-        folder.learn(&store, &current)?;
-        done
+        folder.learn_after(&store, &current, done)
     }
 
     fn end_sync(&self) -> Result<()> {
@@ -259,13 +255,13 @@ impl Lifecycle for Contract<Folder> {
         folder.check_writable()?;
         let _handle = folder.lock();
         let (current, store) = self.current_store()?;
-        store.engine().end_sync()?;
-        let mut bindings = self.bindings();
-        bindings.current = None;
-        *locked(&folder.writing) = None;
-        drop(bindings);
-        folder.touch();
-        folder.learn(&store, &current)
+        let done = store.engine().end_sync();
+        if done.is_ok() {
+            let mut bindings = self.bindings();
+            bindings.current = None;
+            *locked(&folder.writing) = None;
+        }
+        folder.learn_after(&store, &current, done)
     }
 
     fn mark_supports_diff(&self, id: &SyncId) -> Result<()> {

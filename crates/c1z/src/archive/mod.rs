@@ -232,7 +232,8 @@ impl Folder {
             return Ok(());
         }
         self.close_all();
-        Catalog::write(self.fs(), &self.path, &self.state())
+        let now = self.options.reading.clock.now();
+        Catalog::write(self.fs(), &self.path, &self.state(), now)
     }
 }
 

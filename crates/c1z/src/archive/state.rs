@@ -106,12 +106,15 @@ impl State {
         }
     }
 
-    /// A run has changed.
-    pub(super) fn replace_run(&mut self, run: SyncRun) {
+    /// Takes over what a run is now. Whether it has changed.
+    pub(super) fn replace_run(&mut self, run: SyncRun) -> bool {
         let place = self.places.get(&run.id).copied();
         let known = Arc::make_mut(&mut self.runs);
-        if let Some(known) = place.and_then(|place| known.get_mut(place)) {
+        let known = place.and_then(|place| known.get_mut(place));
+        known.is_some_and(|known| {
+            let is_news = *known != run;
             *known = run;
-        }
+            is_news
+        })
     }
 }

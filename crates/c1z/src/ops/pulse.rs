@@ -78,6 +78,15 @@ impl Pulse {
         Arc::new(WatchedFs { fs, pulse })
     }
 
+    /// Tells the last progress once more, with all the bytes that moved until now.
+    ///
+    /// # Errors
+    /// What the observer answers.
+    pub fn tell(&self) -> Result<()> {
+        let last = *lock(&self.0.last);
+        self.advanced(&last)
+    }
+
     /// The pulse as an observer that is shared.
     pub(crate) fn observer(&self) -> Arc<dyn Observer> {
         Arc::new(self.clone())

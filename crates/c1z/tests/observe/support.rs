@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use buffa::MessageField;
 use c1z::engine::types::{ResourceRef, SyncType};
 use c1z::engine::{
-    GrantFilter, PageRequest, PebbleOptions, PebbleStore, ResourceFilter, Scope, StorageEngine,
+    GrantFilter, PageRequest, PebbleOptions, PebbleStore, Reader, ResourceFilter, Scope,
+    StorageEngine,
 };
 use c1z::observe::{DURATION_BUCKETS, Job, JobKind, Telemetry, TelemetryOptions};
 use c1z::ops::build::{PackOptions, publish_store};
@@ -156,7 +157,7 @@ pub(crate) fn write(engine: &dyn StorageEngine) {
 }
 
 /// All grants in pages of two, one that does not exist, and a stream.
-pub(crate) fn read(engine: &dyn StorageEngine, grants: usize) {
+pub(crate) fn read(engine: &dyn Reader, grants: usize) {
     let filter = GrantFilter {
         entitlement_resource_type: "group".into(),
         ..GrantFilter::default()

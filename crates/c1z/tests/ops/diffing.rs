@@ -89,7 +89,7 @@ fn map<R: Compared>(side: Side<'_>, identity: Identity) -> Map {
         let parts = record
             .identity(identity)
             .into_iter()
-            .map(|part| part.into_owned());
+            .map(std::borrow::Cow::into_owned);
         (parts.collect(), c1z_proto::encode_canonical(&record))
     });
     rows.collect()

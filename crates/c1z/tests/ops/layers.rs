@@ -139,7 +139,7 @@ fn write_manifest(mem: &MemFs, database: &Database, table: TableMeta, number: Fi
 fn pack(fs: &Arc<dyn Fs>, file: &V3File, mem: &MemFs, to: &str) {
     let tables = file.splices().into_iter();
     let mut entries: Vec<_> = tables
-        .filter(|(name, _)| name.ends_with(".sst"))
+        .filter(|(name, _)| matches!(FileName::parse(name), FileName::Table(_)))
         .map(|(name, splice)| NewEntry {
             name,
             content: EntryContent::Splice(splice),

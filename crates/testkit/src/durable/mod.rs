@@ -9,14 +9,17 @@
 mod annals;
 mod bent;
 mod content;
+mod deeds;
 mod journey;
+mod scribe;
 mod script;
 mod seen;
 mod workload;
 
-pub use annals::{Annals, Deed, Flaw, Turn, deeds};
+pub use annals::{Annals, Flaw, Turn};
 pub use bent::{Bend, BentFs};
 pub use content::{Content, bytes_of, copy_folder};
+pub use deeds::{Deed, deeds};
 pub use journey::{Event, Journey, Planted, Settings};
 pub use script::{Phase, Script};
 pub use seen::{Seen, SeenSync};

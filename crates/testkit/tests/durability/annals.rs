@@ -92,7 +92,7 @@ impl Undisturbed {
         if (&seen.syncs, &seen.files) != (&again.syncs, &again.files) {
             return Err("a reader and a writer see different things".to_owned());
         }
-        self.check_leftovers(disk)?;
+        check_leftovers(disk)?;
         let is_found = |n: &usize| self.states[*n].syncs == again.syncs;
         let Some(done) = (least..=begun).find(is_found) else {
             return Err(format!("{}, not of {least} to {begun}", self.other(&again)));
@@ -150,16 +150,6 @@ impl Undisturbed {
         Ok(())
     }
 
-    /// A writer leaves nothing of what was under way.
-    fn check_leftovers(&self, disk: &MemFs) -> Result<(), String> {
-        let names = disk.list(&Path::new(DIR).join("syncs")).unwrap_or_default();
-        let is_left = |name: &&String| name.starts_with('.') || *name == "c1z.intent";
-        match names.iter().find(is_left) {
-            Some(left) => Err(format!("`{left}` is left in the folder")),
-            None => Ok(()),
-        }
-    }
-
     /// Goes on after an interruption; the end is that of an undisturbed life.
     pub(crate) fn go_on(&self, disk: &MemFs, from: usize) -> Result<(), String> {
         let annals = annals_in(Arc::new(disk.clone()), None);
@@ -179,6 +169,16 @@ impl Undisturbed {
             self.other(&seen),
             seen.packed
         ))
+    }
+}
+
+/// A writer leaves nothing of what was under way.
+fn check_leftovers(disk: &MemFs) -> Result<(), String> {
+    let names = disk.list(&Path::new(DIR).join("syncs")).unwrap_or_default();
+    let is_left = |name: &&String| name.starts_with('.') || *name == "c1z.intent";
+    match names.iter().find(is_left) {
+        Some(left) => Err(format!("`{left}` is left in the folder")),
+        None => Ok(()),
     }
 }
 

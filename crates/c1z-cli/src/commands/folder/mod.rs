@@ -24,6 +24,7 @@ use crate::{file, job, telemetry};
 fn options(global: &Global) -> ArchiveOptions {
     ArchiveOptions {
         reading: OpenOptions {
+            fs: job::fs(),
             budget: MemoryBudget::new(global.limits.memory),
             variables: file::variables(&global.limits),
             scratch: global.limits.tmp_dir.clone(),

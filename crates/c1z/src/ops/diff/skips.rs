@@ -1,21 +1,22 @@
 //! Which tables two v3 files share, so that no row of them has to be compared.
 //!
-//! What a database shows within the bounds of a table is what the table holds, if no other table and no write in a log
-//! reaches into these bounds: then the newest version of each key is in it, and so is every range tombstone over them. The
-//! shown rows are the same in two databases if this is so in both, the bounds are the same, and the bytes are.
+//! Tables whose bounds reach into each other, of whatever levels, are a *cluster*. What a database shows within the bounds of
+//! a cluster is what its tables hold, if no write in a log lies over them: nothing else has a version or a range tombstone of
+//! these keys, and which version counts is said by sequence numbers. So two databases show the same there if their clusters
+//! have the same tables: levels, bounds, sequence numbers and bytes. Most clusters are single tables of the last level.
 //!
 //! Bytes are the same if the frame indexes record one length and one SHA-256, and if the frames themselves are the same: an
 //! index is a claim, and a file from elsewhere could hide a change behind a wrong one. So nothing is skipped where there is
 //! no frame index (the tar forms, directories), nor where one content was compressed in two ways. Nothing is decoded.
 //!
-//! Tables that do not qualify cost time, never an answer: virtual ones, which show a part of a file; those whose sequence
-//! numbers differ, since they may be laid over what the blocks say; all, if writes stand in logs.
+//! What does not qualify costs time, never an answer. One other table in a cluster, and none of it is skipped.
 
 use std::collections::BTreeMap;
 
 use shingle::db::Database;
 use shingle::iter::Bounds;
-use shingle::manifest::{FileName, TableMeta};
+use shingle::key::{InternalKey, SeqNo};
+use shingle::manifest::{FileName, Level, TableMeta};
 
 use crate::Result;
 use crate::envelope::Splice;
@@ -30,12 +31,12 @@ pub(super) fn gaps(
     let shared = shared(base, applied, &range)?;
     let mut gaps = Vec::with_capacity(shared.len() + 1);
     let mut rest = range;
-    for table in shared {
+    for cluster in shared {
         gaps.push(Bounds {
             lower: rest.lower,
-            upper: Some(table.smallest.user.clone()),
+            upper: Some(cluster.smallest.to_vec()),
         });
-        rest.lower = Some(behind(&table.largest.user));
+        rest.lower = Some(behind(cluster.largest));
     }
     gaps.push(rest);
     Ok(gaps)
@@ -46,65 +47,108 @@ pub(super) fn behind(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }
 
-/// Tables of the base that the applied file has too, and that alone show what is in their bounds; in order.
+/// Tables that reach into each other, and into no other.
+struct Cluster<'a> {
+    smallest: &'a [u8],
+    largest: &'a [u8],
+    tables: Vec<(Level, &'a TableMeta)>,
+}
+
+/// Clusters of the base that the applied file has too, in order.
 fn shared<'a>(
     base: StoredRows<'a>,
     applied: StoredRows<'a>,
     range: &Bounds,
-) -> Result<Vec<&'a TableMeta>> {
+) -> Result<Vec<Cluster<'a>>> {
     let (Some(base_file), Some(applied_file)) = (base.envelope, applied.envelope) else {
         return Ok(Vec::new());
     };
-    let (base_frames, applied_frames) = (base_file.splices(), applied_file.splices());
-    let others = lone_tables(applied.database, range);
+    let frames = [base_file.splices(), applied_file.splices()];
+    let others = clusters(applied.database);
+    let mut others = others.iter().peekable();
     let mut shared = Vec::new();
-    for (smallest, table) in lone_tables(base.database, range) {
-        let Some(other) = others.get(smallest) else {
-            continue;
-        };
-        if is_alike(table, other) && has_same_frames(table, &base_frames, other, &applied_frames)? {
-            shared.push(table);
+    for cluster in clusters(base.database) {
+        while others
+            .next_if(|other| other.smallest < cluster.smallest)
+            .is_some()
+        {}
+        let Some(other) = others.peek() else { break };
+        if cluster.touches(range) && cluster.is_same(other, &frames)? {
+            shared.push(cluster);
         }
     }
     Ok(shared)
 }
 
-/// The tables in whose bounds no other table and no write in a log lies, by smallest key.
-fn lone_tables<'a>(database: &'a Database, range: &Bounds) -> BTreeMap<&'a [u8], &'a TableMeta> {
+/// All clusters of a database, in order; none if writes stand in logs.
+fn clusters(database: &Database) -> Vec<Cluster<'_>> {
     if database.unflushed_entries() > 0 {
-        return BTreeMap::new();
+        return Vec::new();
     }
-    let version = database.version();
-    let is_lone = |table: &TableMeta| {
-        let (smallest, largest) = (&table.smallest.user, behind(&table.largest.user));
-        let reaching = version.overlapping(Some(smallest), Some(&largest));
-        reaching.take(2).count() == 1
-    };
-    let tables = version.tables().map(|(_, table)| &**table);
-    tables
-        .filter(|table| table.overlaps(range.lower(), range.upper()) && is_lone(table))
-        .map(|table| (&table.smallest.user[..], table))
-        .collect()
+    let tables = database.version().tables();
+    let mut tables: Vec<_> = tables.map(|(level, table)| (level, &**table)).collect();
+    tables.sort_by_key(|(level, table)| (&table.smallest.user, *level, table.largest_seq));
+    let mut clusters: Vec<Cluster<'_>> = Vec::new();
+    for (level, table) in tables {
+        let (smallest, largest) = (&table.smallest.user[..], &table.largest.user[..]);
+        match clusters.last_mut().filter(|last| smallest <= last.largest) {
+            Some(last) => {
+                last.largest = last.largest.max(largest);
+                last.tables.push((level, table));
+            }
+            None => clusters.push(Cluster {
+                smallest,
+                largest,
+                tables: vec![(level, table)],
+            }),
+        }
+    }
+    clusters
 }
 
-/// Whether two tables show the same rows if their files have the same bytes.
-fn is_alike(a: &TableMeta, b: &TableMeta) -> bool {
-    let told = |table: &TableMeta| (table.smallest_seq, table.largest_seq);
-    !a.is_virtual()
-        && !b.is_virtual()
-        && (&a.smallest, &a.largest) == (&b.smallest, &b.largest)
-        && told(a) == told(b)
+impl Cluster<'_> {
+    fn touches(&self, range: &Bounds) -> bool {
+        let is_before = range.lower().is_some_and(|lower| self.largest < lower);
+        let is_behind = range.upper().is_some_and(|upper| upper <= self.smallest);
+        !is_before && !is_behind
+    }
+
+    /// Whether the tables are the same, and so what is shown of them.
+    fn is_same(&self, other: &Self, frames: &[BTreeMap<String, Splice>; 2]) -> Result<bool> {
+        if self.tables.len() != other.tables.len() {
+            return Ok(false);
+        }
+        let pairs = || self.tables.iter().zip(&other.tables);
+        // What is known is compared before bytes are read.
+        if !pairs().all(|(a, b)| told(a) == told(b)) {
+            return Ok(false);
+        }
+        let [ours, theirs] = frames;
+        for ((_, a), (_, b)) in pairs() {
+            let is_same = match (ours.get(&file_of(a)), theirs.get(&file_of(b))) {
+                (Some(a), Some(b)) => a.is_same(b)?,
+                _ => false,
+            };
+            if !is_same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
-fn has_same_frames(
-    a: &TableMeta,
-    a_frames: &BTreeMap<String, Splice>,
-    b: &TableMeta,
-    b_frames: &BTreeMap<String, Splice>,
-) -> Result<bool> {
-    let name = |table: &TableMeta| FileName::Table(table.file()).to_string();
-    match (a_frames.get(&name(a)), b_frames.get(&name(b))) {
-        (Some(a), Some(b)) => a.is_same(b),
-        _ => Ok(false),
-    }
+/// What decides, besides the bytes of its file, what a table shows and what it hides.
+fn told<'a>(
+    (level, table): &(Level, &'a TableMeta),
+) -> (Level, [&'a InternalKey; 2], [SeqNo; 2], bool) {
+    (
+        *level,
+        [&table.smallest, &table.largest],
+        [table.smallest_seq, table.largest_seq],
+        table.is_virtual(),
+    )
+}
+
+fn file_of(table: &TableMeta) -> String {
+    FileName::Table(table.file()).to_string()
 }

@@ -185,7 +185,7 @@ fn bend(old: &Map, [upserts, deletions, additions]: [&mut Map; 3], new: &Map, fa
         }
         Fault::Restamped => {
             for told in additions.values_mut() {
-                told.at = "2027-01-15 08:00:00".to_owned();
+                "2027-01-15 08:00:00".clone_into(&mut told.at);
             }
         }
     }

@@ -7,13 +7,23 @@
 //!
 //! `C1Z_HISTORIES` says how many histories of each operation there are (default few enough for every run), `C1Z_SEED` the first
 //! seed. Each operation has canaries: its judge must notice a result that is wrong in one place.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::large_enum_variant,
+    clippy::print_stdout,
+    reason = "numbers and records are few and small; what was counted is printed"
+)]
 
+mod changes;
 mod delta;
 mod diff;
 mod files;
 mod judge;
 mod merge;
 mod projection;
+mod reading;
 mod records;
 mod syncs;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use c1z::engine::types::{SyncId, SyncRun, SyncType, Timestamp};
 use testkit::chance::Chance;
 
-use super::records::{Record, change, new_record, rename, time};
+use super::changes::change;
+use super::records::{Record, new_record, rename, time};
 
 /// When all histories begin: 2023-11-14 22:13:20 UTC.
 pub(super) const BEGIN: i64 = 1_700_000_000;
