@@ -419,12 +419,14 @@ impl Bench {
         }
         let files = Files::new(&self.files, &self.options, &self.clock, self.lossy());
         let pack = self.options.pack(&self.files);
+        let mut is_clean = false;
         for (name, store) in &self.stores {
             let say = |error: c1z::Error| format!("{name}, kept: {error:?}");
             let saved = Path::new("isolated.c1z");
             let Some(format) = store.isolate(&id, saved, &pack).map_err(say)? else {
                 continue;
             };
+            is_clean |= format == FileFormat::V1;
             let kept = files.keep(saved, &id, format, self.engine(), self.keeps)?;
             self.keeps += 1;
             let allowed = match format {
@@ -439,6 +441,10 @@ impl Bench {
                 name,
             )?;
             self.kept.push(kept);
+        }
+        if is_clean {
+            // What was saved has nothing unsaved; nor have the others once they are opened.
+            self.each(|store| store.reopen(false));
         }
         if self.kept.len() > KEPT_MAX {
             self.kept.drain(..1);
