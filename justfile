@@ -55,6 +55,10 @@ bench-convert folder:
 # Merges of random files next to a map: so many histories.
 merge-oracle histories="10000":
     C1Z_HISTORIES={{histories}} cargo test --release -p c1z --test ops -- merge::random --nocapture
+# Comparisons, differences and merges of random syncs next to maps: so many histories of each, from a seed.
+many-oracle histories="10000" seed="0":
+    C1Z_HISTORIES={{histories}} C1Z_SEED={{seed}} cargo test --release -p c1z --test ops -- histories --nocapture
+
 # Writers, readers, the background thread and the seal in so many orders each; hours of it are fine.
 schedules count="2000" seed="1":
     C1Z_SCHEDULES={{count}} C1Z_SEED={{seed}} cargo test -p shingle --features schedules --lib schedules -- --nocapture
@@ -81,16 +85,18 @@ bench-write grants="1000000" memory="256":
 # Times every kind of call beside SQLite, and names those in which ours is slower. Compiles C.
 bench-engines grants="100000":
     cargo run --release -p c1z --features sqlite --example bench_engines -- {{grants}}
-    cargo run --release -p c1z --example bench_write -- {{grants}} {{memory}}
 
 # Every operation of a whole sync on disk fails, or is the last one before the power does: docs/testing.md.
 durability:
-    C1Z_SWEEP_STRIDE=1 cargo test -p testkit --test durability -- --nocapture faults canaries
+    C1Z_SWEEP_STRIDE=1 C1Z_FOLDER_STRIDE=7 cargo test -p testkit --test durability -- --nocapture faults canaries
 
-# The program is killed so many times while it writes, seals and publishes, and goes on each time.
+# The programs that write a sync, and a folder of syncs, are killed so many times each, and go on each time.
 kill kills="120" seed="1":
     C1Z_KILLS={{kills}} C1Z_KILL_SEED={{seed}} cargo test -p testkit --test durability -- --nocapture kill::
 
+# Times a folder of so many small finished syncs: list, latest, view, cleanup.
+bench-folder syncs="10000":
+    bash .ci/bench-folder {{syncs}}
 # What watching costs in instructions (valgrind) and time: a bulk write, a list and point reads, with metrics and without.
 bench-observe:
     bash .ci/bench-observe
@@ -98,6 +104,8 @@ bench-observe:
 # Times comparisons and merges of the large files; FOLDER holds those of 100k and a million grants.
 bench-many folder:
     bash .ci/bench-many {{folder}}
+
+# Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md. Compiles C.
 # Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md.
 soak minutes="60" seed="1000000":
-    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --test metamorphic -- --nocapture alike difference
+    C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --features sqlite --test metamorphic -- --nocapture alike answers difference

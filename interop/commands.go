@@ -27,6 +27,8 @@ var commands = []command{
 		least: 2, setup: c1zResume},
 	{name: "c1z-exercise", args: "FILE...", about: "dump files, edit, end and resume copies of them, dump those",
 		least: 1, setup: c1zExercise},
+	{name: "c1z-many", args: "OUT", about: "make files, merges of them and differences of syncs, by the SDK",
+		least: 1, setup: c1zMany},
 	{name: "sqlite-check", args: "FILE...", about: "check a v1 file or a raw SQLite file",
 		least: 1, setup: sqliteCheck},
 	{name: "bench-load", about: "time a bare load of grants and their index keys", setup: benchLoad},
@@ -129,6 +131,13 @@ func c1zResume(*flag.FlagSet) action {
 	return func(out *report.Lines, args []string) error {
 		return store.Resume(out, args[0], args[1])
 	}
+}
+
+func c1zMany(flags *flag.FlagSet) action {
+	var plan store.ManyPlan
+	flags.IntVar(&plan.Count, "count", 10, "cases of each kind")
+	flags.Uint64Var(&plan.Seed, "seed", 1, "seed of the first case")
+	return func(out *report.Lines, args []string) error { return store.Many(out, args[0], plan) }
 }
 
 func sqliteCheck(flags *flag.FlagSet) action {

@@ -84,12 +84,23 @@ pub struct Store {
     _cache_share: Reservation,
 }
 
+/// The rows of a v3 file in today's layout, or of the directory of such a database.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredRows<'a> {
+    /// Who holds them.
+    pub(crate) database: &'a Database,
+    /// The envelope around it; none for a directory.
+    pub(crate) envelope: Option<&'a V3File>,
+}
+
 /// What a file holds.
 enum Inside {
     /// A Pebble database, in an envelope unless the path is a database directory.
     Pebble {
         envelope: Option<Arc<V3File>>,
         database: Database,
+        /// Whether its rows are read as they are: it is sealed, and its layout is today's.
+        is_current: bool,
     },
     /// A SQLite database.
     Sqlite(sqlite_file::Database),
@@ -300,6 +311,7 @@ impl Store {
         };
         let kv = file.rows(options)?;
         let (source, mut warnings) = PebbleSource::open(&kv, metadata, &options.budget)?;
+        let is_current = !file.database.is_unsealed() && source.reads(&kv);
         if file.database.is_unsealed() {
             warnings.push(UNSEALED.to_owned());
         }
@@ -330,6 +342,7 @@ impl Store {
             inside: Inside::Pebble {
                 envelope: file.envelope,
                 database: file.database,
+                is_current,
             },
             warnings,
             _cache_share: file.cache_share,
@@ -474,6 +487,21 @@ impl Store {
         match &self.inside {
             Inside::Pebble { database, .. } => Some(database),
             Inside::Sqlite(_) | Inside::Folder(_) => None,
+        }
+    }
+
+    /// The rows of the one sync of a v3 file, if the contract's answers are those rows decoded.
+    pub(crate) fn stored_rows(&self) -> Option<StoredRows<'_>> {
+        match &self.inside {
+            Inside::Pebble {
+                envelope,
+                database,
+                is_current: true,
+            } if self.contract.attach() => Some(StoredRows {
+                database,
+                envelope: envelope.as_deref(),
+            }),
+            _ => None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! | `stores OUT` | what stores on disk leave: `OUT/open/NAME/{db,kv.ndjson.gz}`, `OUT/refused/NAME`, `OUT/files/NAME.{c1z,kv.ndjson.gz}` |
 //! | `golden OUT` | the golden v3 files written again, and `OUT/dumps`: `FILE<tab>DUMP` lines |
 //! | `check FOLDER...` | every `X.c1z` with `X.dump.ndjson.gz` beside it: our answers against those of Go; a sealed one is built again from its records and must come out row by row |
+//! | `many FOLDER` | what Go made of several syncs ([`many`]) against what we make of them |
 //!
 //! Everything comes from the seeds, but for the start of unfinished syncs: those that are a week old
 //! count as abandoned.
@@ -24,6 +25,7 @@ mod files;
 mod golden;
 mod levels;
 mod list;
+mod many;
 mod stores;
 
 use std::path::Path;
@@ -55,6 +57,7 @@ fn run(words: &[&str]) -> Outcome<String> {
         ["stores", out] => stores::make(Path::new(out)),
         ["golden", out] => golden::make(Path::new(out)),
         ["check", ref folders @ ..] if !folders.is_empty() => check::all(folders),
+        ["many", folder] => many::all(Path::new(folder)),
         _ => Err("see the head of crates/c1z/examples/exchange/main.rs".into()),
     }
 }

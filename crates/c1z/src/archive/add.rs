@@ -43,6 +43,7 @@ impl Archive {
         folder.check_writable()?;
         let _handle = folder.lock();
         folder.finish_decided()?;
+        folder.settle()?;
         let mut made = Vec::new();
         let added = folder.add(file, allow_loss, &mut made);
         // What a decision names is needed to carry it out.

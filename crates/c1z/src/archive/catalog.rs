@@ -1,14 +1,20 @@
 //! The catalog: what the entries say of themselves, so that a folder of thousands is listed without opening them.
 //!
-//! It is a cache. What it says of an entry counts while the entry's files are those it was learnt from: of a directory
-//! their names and lengths (its files only grow, and their numbers are never used again), of a packed file its length and its last
-//! bytes, which hold the hashes of all others. Whoever deletes the file loses nothing but time, and a damaged one is
-//! no catalog. Only writers write it, when they close the folder.
+//! It is a cache. What it says of an entry counts while the entry's files are those it was learnt from. A *print* tells:
+//!
+//! | print | of | what |
+//! |---|---|---|
+//! | 0 | a directory | the names of its files, whose numbers are never used again, and the lengths of logs and MANIFESTs, which alone grow |
+//! | 1 | a packed file | its length and its last bytes, which hold the hashes of all others |
+//! | 2 | a packed file that had stood for a while | its length and when it was written: it is not opened |
+//!
+//! Whoever deletes the file loses nothing but time, and a damaged one is no catalog. Only writers write it, when they close the
+//! folder.
 //!
 //! | bytes | meaning |
 //! |---|---|
-//! | `c1z-catalog 1\n` | magic |
-//! | entries | fingerprint u64, then name, number of runs u32, and per run: record, statistics (empty: none) |
+//! | `c1z-catalog 2\n` | magic |
+//! | entries | print: kind u8, hash u64; then name, number of runs u32, and per run: record, statistics (empty: none) |
 //! | 8 | XXH64 of all before |
 //!
 //! Integers are little-endian; name, record and statistics have a u32 length before them. Record and statistics are the values
@@ -17,11 +23,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use shingle::manifest::FileName;
 use shingle::vfs::Fs;
 use xxhash_rust::xxh64::{Xxh64, xxh64};
 
-use super::folder::files_of;
 use super::listing::Entry;
 use super::name::{CATALOG, Form};
 use super::state::State;
@@ -29,17 +36,27 @@ use crate::engine::types::SyncRun;
 use crate::record::{stats, sync_run};
 use crate::{Error, Result};
 
-const MAGIC: &[u8] = b"c1z-catalog 1\n";
+const MAGIC: &[u8] = b"c1z-catalog 2\n";
 const TEMPORARY: &str = "c1z.catalog.tmp";
 const SUM_LEN: usize = 8;
 /// Most bytes of the file: more is no catalog.
 const LEN_MAX: u64 = 1 << 30;
-/// Last bytes of a packed file that its fingerprint covers.
+/// Last bytes of a packed file that its print covers.
 const TAIL_LEN: u64 = 512;
+/// How long ago a file must have been written for its time to tell it from a later one: file systems count in steps.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// What changes whenever an entry does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Print {
+    Names(u64),
+    Tail(u64),
+    Time(u64),
+}
 
 /// What is known of entries.
 #[derive(Debug, Default)]
-pub(super) struct Catalog(HashMap<String, (u64, Arc<[SyncRun]>)>);
+pub(super) struct Catalog(HashMap<String, (Print, Arc<[SyncRun]>)>);
 
 impl Catalog {
     /// The catalog of a folder; an empty one if there is none that can be read.
@@ -62,15 +79,19 @@ impl Catalog {
         let Some((known, runs)) = self.0.get(&entry.now) else {
             return Ok(None);
         };
-        let is_so = fingerprint(fs, folder, entry)? == *known;
-        Ok(is_so.then(|| Arc::clone(runs)))
+        let print = match known {
+            Print::Names(_) => Some(names_of(fs, folder, entry)?),
+            Print::Tail(_) => Some(tail_of(fs, folder, entry)?),
+            Print::Time(_) => time_of(fs, folder, entry)?.map(|(_, print)| print),
+        };
+        Ok((print == Some(*known)).then(|| Arc::clone(runs)))
     }
 
-    /// Writes what a handle knows. `is_known`: whether its runs may be kept, for an entry.
-    pub(super) fn write(fs: &dyn Fs, folder: &Path, state: &State) -> Result<()> {
+    /// Writes what a handle knows, now.
+    pub(super) fn write(fs: &dyn Fs, folder: &Path, state: &State, now: SystemTime) -> Result<()> {
         let mut bytes = MAGIC.to_vec();
         for entry in state.entries() {
-            let print = fingerprint(fs, folder, &entry)?;
+            let print = print_of(fs, folder, &entry, now)?;
             let runs: Vec<&SyncRun> = state.runs_of(&entry.stem).collect();
             // A run that v3 records cannot hold is read again each time.
             if let Ok(known) = encode_entry(&entry, print, &runs) {
@@ -88,24 +109,64 @@ impl Catalog {
     }
 }
 
-/// What changes whenever the entry does.
-fn fingerprint(fs: &dyn Fs, folder: &Path, entry: &Entry) -> Result<u64> {
+/// The print of an entry that is told from all later ones by it.
+fn print_of(fs: &dyn Fs, folder: &Path, entry: &Entry, now: SystemTime) -> Result<Print> {
+    if entry.form == Form::Directory {
+        return names_of(fs, folder, entry);
+    }
+    let is_settled = |at: SystemTime| now.duration_since(at).is_ok_and(|since| since >= SETTLED);
+    match time_of(fs, folder, entry)? {
+        Some((at, print)) if is_settled(at) => Ok(print),
+        _ => tail_of(fs, folder, entry),
+    }
+}
+
+fn names_of(fs: &dyn Fs, folder: &Path, entry: &Entry) -> Result<Print> {
+    let dir = entry.path(folder);
+    let names = fs.list(&dir);
+    let names = names.map_err(|e| Error::io("list an entry", &dir, e))?;
     let mut hash = Xxh64::new(0);
-    for (name, len) in files_of(fs, folder, entry)? {
+    for name in names {
         hash.update(name.as_bytes());
         hash.update(&[0]);
-        hash.update(&len.to_le_bytes());
+        if matches!(
+            FileName::parse(&name),
+            FileName::Log { .. } | FileName::Manifest(_)
+        ) {
+            let path = dir.join(&name);
+            let found = fs.metadata(&path);
+            let found = found.map_err(|e| Error::io("look up an entry", &path, e))?;
+            hash.update(&found.len.to_le_bytes());
+        }
     }
-    if entry.form == Form::Packed {
-        let path = entry.path(folder);
-        let file = fs.open(&path).map_err(|e| Error::io("open", &path, e))?;
-        let len = file.len().min(TAIL_LEN);
-        let mut tail = vec![0; usize::try_from(len).unwrap_or_default()];
-        file.read_exact_at(file.len() - len, &mut tail)
-            .map_err(|e| Error::io("read", &path, e))?;
-        hash.update(&tail);
-    }
-    Ok(hash.digest())
+    Ok(Print::Names(hash.digest()))
+}
+
+fn tail_of(fs: &dyn Fs, folder: &Path, entry: &Entry) -> Result<Print> {
+    let path = entry.path(folder);
+    let file = fs.open(&path).map_err(|e| Error::io("open", &path, e))?;
+    let len = file.len().min(TAIL_LEN);
+    let mut tail = vec![0; usize::try_from(len).unwrap_or_default()];
+    file.read_exact_at(file.len() - len, &mut tail)
+        .map_err(|e| Error::io("read", &path, e))?;
+    let mut hash = Xxh64::new(0);
+    hash.update(&file.len().to_le_bytes());
+    hash.update(&tail);
+    Ok(Print::Tail(hash.digest()))
+}
+
+/// When the file was written, and the print by that; none where the file system does not tell.
+fn time_of(fs: &dyn Fs, folder: &Path, entry: &Entry) -> Result<Option<(SystemTime, Print)>> {
+    let path = entry.path(folder);
+    let found = fs.metadata(&path);
+    let found = found.map_err(|e| Error::io("look up an entry", &path, e))?;
+    let since = |at: SystemTime| at.duration_since(UNIX_EPOCH).ok().map(|since| (at, since));
+    Ok(found.modified.and_then(since).map(|(at, since)| {
+        let mut hash = Xxh64::new(0);
+        hash.update(&found.len.to_le_bytes());
+        hash.update(&since.as_nanos().to_le_bytes());
+        (at, Print::Time(hash.digest()))
+    }))
 }
 
 fn read_bytes(fs: &dyn Fs, path: &Path) -> Option<Vec<u8>> {
@@ -118,8 +179,14 @@ fn read_bytes(fs: &dyn Fs, path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn encode_entry(entry: &Entry, print: u64, runs: &[&SyncRun]) -> Result<Vec<u8>> {
-    let mut bytes = print.to_le_bytes().to_vec();
+fn encode_entry(entry: &Entry, print: Print, runs: &[&SyncRun]) -> Result<Vec<u8>> {
+    let (kind, hash) = match print {
+        Print::Names(hash) => (0, hash),
+        Print::Tail(hash) => (1, hash),
+        Print::Time(hash) => (2, hash),
+    };
+    let mut bytes = vec![kind];
+    bytes.extend(hash.to_le_bytes());
     put_bytes(&mut bytes, entry.now.as_bytes())?;
     put_len(&mut bytes, runs.len())?;
     for run in runs {
@@ -156,7 +223,14 @@ fn decode(bytes: &[u8]) -> Option<Catalog> {
     let mut rest = content.strip_prefix(MAGIC)?;
     let mut catalog = Catalog::default();
     while !rest.is_empty() {
-        let print = u64::from_le_bytes(take(&mut rest, 8)?.try_into().ok()?);
+        let kind = *take(&mut rest, 1)?.first()?;
+        let hash = u64::from_le_bytes(take(&mut rest, 8)?.try_into().ok()?);
+        let print = match kind {
+            0 => Print::Names(hash),
+            1 => Print::Tail(hash),
+            2 => Print::Time(hash),
+            _ => return None,
+        };
         let name = String::from_utf8(take_bytes(&mut rest)?.to_vec()).ok()?;
         let count = take_len(&mut rest)?;
         let mut runs = Vec::new();
@@ -194,7 +268,7 @@ mod tests {
     use super::*;
     use crate::archive::name::Stem;
     use crate::engine::types::{SyncId, SyncStats, SyncType, Timestamp};
-    use shingle::vfs::MemFs;
+    use shingle::vfs::{FaultFs, FaultPlan, MemFs, Op, OsFs};
 
     fn run(id: &str) -> SyncRun {
         let at = Timestamp {
@@ -225,7 +299,7 @@ mod tests {
     fn what_was_written_is_known_until_the_entry_changes() {
         let (fs, entry, state) = folder();
         let path = Path::new("f");
-        Catalog::write(&fs, path, &state).unwrap();
+        Catalog::write(&fs, path, &state, UNIX_EPOCH).unwrap();
         let known = |fs: &MemFs| Catalog::read(fs, path).get(fs, path, &entry).unwrap();
         assert_eq!(known(&fs).as_deref(), Some(&*state.runs));
         let mut other = vec![7; 2_000];
@@ -239,10 +313,44 @@ mod tests {
     }
 
     #[test]
+    fn a_packed_file_that_has_stood_for_a_while_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let (_, entry, state) = self::folder();
+        let file = path.join(&entry.now);
+        let write = |bytes: &[u8]| {
+            let mut file = OsFs.create(&file).unwrap();
+            file.write_all(bytes).unwrap();
+        };
+        write(&[7; 2_000]);
+        let written = OsFs.metadata(&file).unwrap().modified.unwrap();
+        for (after, is_opened) in [(Duration::ZERO, 1), (SETTLED, 0)] {
+            Catalog::write(&OsFs, path, &state, written + after).unwrap();
+            let plan = FaultPlan::parse("fail lock 9").unwrap();
+            let counting = FaultFs::new(Arc::new(OsFs), plan);
+            let catalog = Catalog::read(&counting, path);
+            let opened = counting.operations(Op::Open);
+            let known = catalog.get(&counting, path, &entry).unwrap();
+            assert_eq!(known.as_deref(), Some(&*state.runs));
+            assert_eq!(
+                counting.operations(Op::Open) - opened,
+                is_opened,
+                "{after:?}"
+            );
+        }
+        // Of the same length, at another time.
+        while OsFs.metadata(&file).unwrap().modified == Some(written) {
+            write(&[8; 2_000]);
+        }
+        let known = Catalog::read(&OsFs, path).get(&OsFs, path, &entry).unwrap();
+        assert_eq!(known, None);
+    }
+
+    #[test]
     fn damage_is_no_catalog() {
         let (fs, entry, state) = folder();
         let path = Path::new("f");
-        Catalog::write(&fs, path, &state).unwrap();
+        Catalog::write(&fs, path, &state, UNIX_EPOCH).unwrap();
         let whole = fs.read("f/c1z.catalog").unwrap();
         for at in 0..whole.len() {
             let mut damaged = whole.clone();

@@ -3,11 +3,13 @@
 //! What goes is decided by [`crate::sync::retention`], and happens at once: an intent record names all entries before the
 //! first one loses its name. Dropping an entry costs no tombstones and no compaction.
 
+use std::collections::HashSet;
+
 use super::Archive;
 use super::folder::Folder;
 use super::intent::{Intent, Step};
 use super::listing::Entry;
-use super::name::Form;
+use super::name::{Form, Stem};
 use crate::Result;
 use crate::engine::source::Source;
 use crate::engine::types::SyncId;
@@ -85,12 +87,12 @@ impl Archive {
             return Ok(report);
         }
         folder.options.writing.cancel.check()?;
+        folder.settle()?;
         folder.options.observer.advanced(&Progress {
             rows_total: Some(entries.len() as u64),
             ..Progress::of(OpStep::Remove)
         })?;
         folder.drop_entries(&entries)?;
-        folder.touch();
         Ok(report)
     }
 }
@@ -100,13 +102,13 @@ impl Folder {
     fn sort_out(&self, expired: &[Expired]) -> Result<(CleanupReport, Vec<Entry>)> {
         let mut report = CleanupReport::default();
         let mut entries: Vec<Entry> = Vec::new();
-        let goes = |id: &SyncId| expired.iter().any(|gone| gone.id == *id);
+        let goes: HashSet<&SyncId> = expired.iter().map(|gone| &gone.id).collect();
         let state = self.state();
         for gone in expired {
             let Some(entry) = state.home(&gone.id) else {
                 continue;
             };
-            if !state.runs_of(&entry.stem).all(|run| goes(&run.id)) {
+            if !state.runs_of(&entry.stem).all(|run| goes.contains(&run.id)) {
                 report.stuck.push(gone.id.clone());
                 continue;
             }
@@ -135,8 +137,8 @@ impl Folder {
         });
         let intent = Intent(steps.collect());
         intent.decide(self.fs(), &self.path)?;
-        self.state()
-            .remove(|home| entries.iter().any(|entry| entry.stem == home.stem));
+        let stems: HashSet<&Stem> = entries.iter().map(|entry| &entry.stem).collect();
+        self.state().remove(|home| stems.contains(&home.stem));
         self.touch();
         intent.carry_out(self.fs(), &self.path)
     }

@@ -352,6 +352,26 @@ impl Folder {
         Ok(store)
     }
 
+    /// Makes what was written to the current sync survive power failures. A barrier of the folder is one of all its databases, and what
+    /// is done to another of them survives only with what came before (`store-contract` §0.8).
+    pub(super) fn settle(&self) -> Result<()> {
+        match &*locked(&self.writing) {
+            Some((_, store)) => store.barrier(),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Folder::settle`] after a write to a database that may not be that of the current sync: no barrier will come to it.
+    pub(super) fn settle_other(&self, store: &Arc<PebbleStore>) -> Result<()> {
+        let writing = locked(&self.writing);
+        match &*writing {
+            Some((_, current)) if Arc::ptr_eq(current, store) => return Ok(()),
+            Some((_, current)) => current.barrier()?,
+            None => {}
+        }
+        store.barrier()
+    }
+
     /// Forgets what is open of an entry.
     pub(super) fn close_entry(&self, stem: &Stem) {
         locked(&self.opened).close(stem);
@@ -369,11 +389,24 @@ impl Folder {
         locked(&self.opened).len()
     }
 
-    /// Learns again what a sync says of itself.
-    pub(super) fn learn(&self, store: &PebbleStore, id: &SyncId) -> Result<()> {
+    /// Takes over what is said of a sync after a call about it, also one that failed: it may be done all the same.
+    pub(super) fn learn_after(
+        &self,
+        store: &PebbleStore,
+        id: &SyncId,
+        done: Result<()>,
+    ) -> Result<()> {
+        let learnt = self.learn(store, id);
+        if done.is_ok() || matches!(learnt, Ok(true)) {
+            self.touch();
+        }
+        done.and(learnt.map(drop))
+    }
+
+    /// Learns again what a sync says of itself, and whether that is news.
+    pub(super) fn learn(&self, store: &PebbleStore, id: &SyncId) -> Result<bool> {
         let run = store.engine().get_sync(id)?;
-        self.state().replace_run(run);
-        Ok(())
+        Ok(self.state().replace_run(run))
     }
 
     /// The session entries of syncs that do not exist. `create`: make room for them.

@@ -129,9 +129,9 @@ impl Folder {
         let _handle = self.lock();
         let entry = self.home(id)?;
         let store = self.writable(&entry)?;
-        change(store.engine())?;
-        self.touch();
-        self.learn(&store, id)
+        let done = change(store.engine());
+        self.learn_after(&store, id, done)?;
+        self.settle_other(&store)
     }
 }
 
@@ -165,6 +165,7 @@ impl Contract<Folder> {
             Start::Create => {}
         }
         let id = folder.fresh_id(&runs)?;
+        folder.settle()?;
         let store = folder.create_entry(of, parent, &id)?;
         folder.touch();
         let mut bindings = self.bindings();
@@ -173,12 +174,14 @@ impl Contract<Folder> {
         Ok(id)
     }
 
-    fn make_current(&self, id: &SyncId) {
+    fn make_current(&self, id: &SyncId) -> Result<()> {
         let mut bindings = self.bindings();
         if bindings.current.as_ref() != Some(id) {
+            self.source().settle()?;
             *locked(&self.source().writing) = None;
             bindings.current = Some(id.clone());
         }
+        Ok(())
     }
 }
 
@@ -193,7 +196,7 @@ impl Lifecycle for Contract<Folder> {
         let runs = self.source().sync_runs()?;
         let bindings = self.bindings().clone();
         let id = lifecycle::resume(&runs, &bindings, of, id, self.source().now())?;
-        self.make_current(&id);
+        self.make_current(&id)?;
         Ok(id)
     }
 
@@ -207,7 +210,7 @@ impl Lifecycle for Contract<Folder> {
         let bindings = self.bindings().clone();
         match lifecycle::start_or_resume(&runs, &bindings, of, id, self.source().now())? {
             Resume::Resumed(id) => {
-                self.make_current(&id);
+                self.make_current(&id)?;
                 Ok((id, false))
             }
             Resume::Start(of) => Ok((self.start(&of, "")?, true)),
@@ -217,8 +220,7 @@ impl Lifecycle for Contract<Folder> {
     fn set_current_sync(&self, id: &SyncId) -> Result<()> {
         let _handle = self.source().lock();
         self.source().home(id)?;
-        self.make_current(id);
-        Ok(())
+        self.make_current(id)
     }
 
     fn current_sync(&self) -> Option<SyncId> {
@@ -245,10 +247,7 @@ impl Lifecycle for Contract<Folder> {
         let _handle = folder.lock();
         let (current, store) = self.current_store()?;
         let done = store.engine().checkpoint_sync(token);
-        // Also after a failure: the token may be stored.
-        folder.touch();
-        folder.learn(&store, &current)?;
-        done
+        folder.learn_after(&store, &current, done)
     }
 
     fn end_sync(&self) -> Result<()> {
@@ -256,13 +255,13 @@ impl Lifecycle for Contract<Folder> {
         folder.check_writable()?;
         let _handle = folder.lock();
         let (current, store) = self.current_store()?;
-        store.engine().end_sync()?;
-        let mut bindings = self.bindings();
-        bindings.current = None;
-        *locked(&folder.writing) = None;
-        drop(bindings);
-        folder.touch();
-        folder.learn(&store, &current)
+        let done = store.engine().end_sync();
+        if done.is_ok() {
+            let mut bindings = self.bindings();
+            bindings.current = None;
+            *locked(&folder.writing) = None;
+        }
+        folder.learn_after(&store, &current, done)
     }
 
     fn mark_supports_diff(&self, id: &SyncId) -> Result<()> {
@@ -302,6 +301,7 @@ impl Lifecycle for Contract<Folder> {
                 .in_file(entry.path(&folder.path))
                 .with_hint("add its syncs to the folder one by one: `c1z archive add`"));
         }
+        folder.settle()?;
         folder.drop_entry(&entry)
     }
 

@@ -199,6 +199,7 @@ impl Archive {
     /// Those of packing and writing. All syncs are safe, whatever fails.
     pub fn close(self) -> Result<()> {
         let folder = self.contract.source();
+        folder.settle()?;
         if folder.is_writable() && folder.options.pack_on_close {
             self.pack_all()?;
         }
@@ -231,7 +232,8 @@ impl Folder {
             return Ok(());
         }
         self.close_all();
-        Catalog::write(self.fs(), &self.path, &self.state())
+        let now = self.options.reading.clock.now();
+        Catalog::write(self.fs(), &self.path, &self.state(), now)
     }
 }
 

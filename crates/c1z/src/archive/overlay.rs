@@ -183,6 +183,7 @@ impl Fs for OverlayFs {
             Some(file) => Ok(Metadata {
                 len: file.len(),
                 is_dir: false,
+                modified: None,
             }),
             None => self.upper.metadata(path),
         }

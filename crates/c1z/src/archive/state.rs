@@ -1,5 +1,6 @@
 //! What a handle knows of its folder: the runs in the order of creation, and the entry of each.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::listing::Entry;
@@ -11,8 +12,10 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) runs: Arc<[SyncRun]>,
-    /// The entry of each run.
+    /// The entry of each run. Entries ascend.
     homes: Vec<Arc<Entry>>,
+    /// Where each run is among them.
+    places: HashMap<SyncId, usize>,
     pub(super) next_number: u64,
 }
 
@@ -36,13 +39,12 @@ impl State {
                 state.homes.push(Arc::clone(&entry));
             }
         }
-        let mut ids: Vec<&SyncId> = runs.iter().map(|run| &run.id).collect();
-        ids.sort_unstable();
-        let mut pairs = ids.iter().zip(ids.iter().skip(1));
-        if let Some((id, _)) = pairs.find(|(a, b)| a == b) {
-            let message = format!("two entries hold one sync: sync_id=`{id}`");
-            let error = Error::new(ErrorKind::FailedPrecondition, message);
-            return Err(error.with_hint("move one of them out of the folder"));
+        for (place, run) in runs.iter().enumerate() {
+            if state.places.insert(run.id.clone(), place).is_some() {
+                let message = format!("two entries hold one sync: sync_id=`{}`", run.id);
+                let error = Error::new(ErrorKind::FailedPrecondition, message);
+                return Err(error.with_hint("move one of them out of the folder"));
+            }
         }
         state.runs = runs.into();
         Ok(state)
@@ -50,15 +52,17 @@ impl State {
 
     /// The entry of a sync.
     pub(super) fn home(&self, id: &SyncId) -> Option<Arc<Entry>> {
-        let index = self.runs.iter().position(|run| run.id == *id)?;
-        self.homes.get(index).map(Arc::clone)
+        let place = self.places.get(id)?;
+        self.homes.get(*place).map(Arc::clone)
     }
 
-    /// All runs of an entry.
+    /// All runs of an entry. O(log runs), and one step for each.
     pub(super) fn runs_of<'a>(&'a self, stem: &'a Stem) -> impl Iterator<Item = &'a SyncRun> {
-        let runs = self.runs.iter().zip(&self.homes);
-        runs.filter(move |(_, home)| home.stem == *stem)
-            .map(|(run, _)| run)
+        let first = self.homes.partition_point(|home| home.stem < *stem);
+        let homes = self.homes.get(first..).unwrap_or_default();
+        let runs = self.runs.get(first..).unwrap_or_default();
+        let own = homes.iter().take_while(move |home| home.stem == *stem);
+        runs.iter().zip(own).map(|(run, _)| run)
     }
 
     /// Each entry once, in order.
@@ -73,6 +77,7 @@ impl State {
         let mut runs = self.runs.to_vec();
         for (entry, run) in added {
             self.next_number = self.next_number.max(entry.stem.number + 1);
+            self.places.insert(run.id.clone(), runs.len());
             self.homes.push(entry);
             runs.push(run);
         }
@@ -86,24 +91,30 @@ impl State {
         let (runs, homes): (Vec<_>, Vec<_>) = runs
             .map(|(run, home)| (run.clone(), Arc::clone(home)))
             .unzip();
+        let places = runs.iter().enumerate();
+        self.places = places.map(|(place, run)| (run.id.clone(), place)).collect();
         self.runs = runs.into();
         self.homes = homes;
     }
 
     /// An entry has another form now.
     pub(super) fn replace_entry(&mut self, entry: &Arc<Entry>) {
-        for home in &mut self.homes {
-            if home.stem == entry.stem {
-                *home = Arc::clone(entry);
-            }
+        let first = self.homes.partition_point(|home| home.stem < entry.stem);
+        let homes = self.homes.get_mut(first..).unwrap_or_default();
+        for home in homes.iter_mut().take_while(|home| home.stem == entry.stem) {
+            *home = Arc::clone(entry);
         }
     }
 
-    /// A run has changed.
-    pub(super) fn replace_run(&mut self, run: SyncRun) {
+    /// Takes over what a run is now. Whether it has changed.
+    pub(super) fn replace_run(&mut self, run: SyncRun) -> bool {
+        let place = self.places.get(&run.id).copied();
         let known = Arc::make_mut(&mut self.runs);
-        if let Some(known) = known.iter_mut().find(|known| known.id == run.id) {
+        let known = place.and_then(|place| known.get_mut(place));
+        known.is_some_and(|known| {
+            let is_news = *known != run;
             *known = run;
-        }
+            is_news
+        })
     }
 }

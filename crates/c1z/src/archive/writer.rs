@@ -64,7 +64,8 @@ impl Contract<Folder> {
         };
         let done = call(store.engine());
         folder.wrote(&store);
-        done
+        done?;
+        folder.settle_other(&store)
     }
 }
 

@@ -123,7 +123,8 @@ impl<S: Source + ?Sized> Contract<S> {
         })
     }
 
-    fn attach(&self) -> bool {
+    /// Whether lists of grants show their expansions.
+    pub(crate) fn attach(&self) -> bool {
         self.profile != Profile::GoSqlite
     }
 
@@ -275,12 +276,9 @@ impl<S: Source + ?Sized> Reader for Contract<S> {
                 .map_or_else(|| row_number(&position.last_row), |index| Ok(index + 1))?,
             None => 0,
         };
-        let mut rows = runs
-            .get(start.min(runs.len())..)
-            .unwrap_or_default()
-            .to_vec();
-        let more = rows.len() > page.rows();
-        rows.truncate(page.rows());
+        let left = runs.get(start.min(runs.len())..).unwrap_or_default();
+        let more = left.len() > page.rows();
+        let rows: Vec<SyncRun> = left.iter().take(page.rows()).cloned().collect();
         let next_token = match rows.last() {
             Some(last) if more => {
                 let row = ((start + rows.len()) as u64).to_be_bytes();
@@ -732,6 +730,7 @@ impl BatchCursor {
             grants: None,
             position: Vec::new(),
         };
+        cursor.check_names()?;
         if let Some(after) = after {
             let (index, inner) = after.last_row.split_first_chunk::<4>().ok_or_else(|| {
                 Error::new(
@@ -745,19 +744,28 @@ impl BatchCursor {
         Ok(cursor)
     }
 
+    /// Refuses ids that name several entitlements on the first page as on any other: which rows fit on a page must not
+    /// decide whether a caller learns of it. One lookup for each id.
+    fn check_names(&self) -> Result<()> {
+        let mut bare = self.entitlements.iter().filter(|of| of.resource.is_none());
+        bare.try_for_each(|of| self.grants_of(of, None).map(drop))
+    }
+
     /// Opens the grants of the entitlement at `index`; leaves none behind the last.
     fn open_grants(&mut self, after: After<'_>) -> Result<()> {
-        self.grants = match self.entitlements.get(self.index) {
-            Some(entitlement) => {
-                let filter = GrantFilter {
-                    entitlement: Some(entitlement.clone()),
-                    ..GrantFilter::default()
-                };
-                Some(self.rows.grants(&filter, self.attach, after)?)
-            }
-            None => None,
-        };
+        let entitlement = self.entitlements.get(self.index);
+        self.grants = entitlement
+            .map(|of| self.grants_of(of, after))
+            .transpose()?;
         Ok(())
+    }
+
+    fn grants_of(&self, of: &EntitlementRef, after: After<'_>) -> Result<Cursor<GrantRow>> {
+        let filter = GrantFilter {
+            entitlement: Some(of.clone()),
+            ..GrantFilter::default()
+        };
+        self.rows.grants(&filter, self.attach, after)
     }
 }
 

@@ -133,7 +133,8 @@ pub(crate) trait SyncSnapshot: Send {
 
     fn asset(&self, id: &str) -> Result<Option<Asset>>;
 
-    /// Recorded statistics, if the format certifies that they are those of the rows it holds.
+    /// Recorded statistics, if the format certifies that they are those of the rows it holds. Every declared resource type
+    /// is named in them. O(resource types).
     fn certified_stats(&self) -> Result<Option<SyncStats>>;
 
     /// Statistics counted from the rows. O(rows).

@@ -65,6 +65,14 @@ pub fn count(stats: &mut SyncStats, key: &[u8]) -> Result<()> {
 /// Those of [`count`].
 pub fn count_with_types(stats: &mut SyncStats, key: &[u8]) -> Result<()> {
     count(stats, key)?;
+    name_type(stats, key)
+}
+
+/// Names a resource type, if `key` is that of one: with no resources, if none was counted.
+///
+/// # Errors
+/// Those of [`count`].
+pub fn name_type(stats: &mut SyncStats, key: &[u8]) -> Result<()> {
     if Family::of(key) == Some(Family::ResourceType)
         && let Key::ResourceType(id) = Key::parse(key)?
     {

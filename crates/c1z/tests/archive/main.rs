@@ -19,6 +19,7 @@ mod answers;
 
 mod entries;
 mod faults;
+mod generate_diff;
 mod golden;
 mod readers;
 mod space;

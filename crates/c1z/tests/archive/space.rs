@@ -1,7 +1,8 @@
 //! What a deletion leaves: inside a database range tombstones until the next seal, in a folder nothing.
 
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use c1z::archive::CleanupOptions;
 use c1z::engine::types::SyncType;
@@ -10,8 +11,9 @@ use shingle::batch::Op;
 use shingle::db::{Database, ReadOptions};
 use shingle::key::Kind;
 use shingle::manifest::FileName;
-use shingle::vfs::{Fs, MemFs};
+use shingle::vfs::{Fs, MemFs, Op as FsOp};
 use shingle::wal::visit_batches;
+use testkit::durable::{Bend, BentFs};
 
 use crate::support::{FOLDER, fill, finished, open, options, runs};
 
@@ -91,6 +93,62 @@ fn deleting_a_sync_in_its_database_leaves_no_tombstone() {
     assert_eq!(report.range_tombstones, 0);
 }
 
+/// Looks at the logs whenever a table is about to be made: before it, what a deletion wrote is still there.
+#[derive(Debug)]
+struct Lookout {
+    disk: MemFs,
+    most: Mutex<(u64, u64)>,
+}
+
+impl Bend for Lookout {
+    fn bend(
+        &self,
+        op: FsOp,
+        path: &Path,
+        act: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if op == FsOp::Create && path.extension().is_some_and(|of| of == "sst") {
+            let seen = tombstones(&self.disk, path.parent().unwrap());
+            let mut most = self.most.lock().unwrap();
+            *most = (*most).max(seen);
+        }
+        act()
+    }
+}
+
+/// The tombstones that a deletion writes before it compacts what it deleted.
+fn tombstones_of_a_deletion(grants: usize) -> (u64, u64) {
+    let fs = MemFs::new();
+    let dir = Path::new("db");
+    let lookout = Arc::new(Lookout {
+        disk: fs.clone(),
+        most: Mutex::default(),
+    });
+    let bent: Arc<dyn Fs> = Arc::new(BentFs::new(
+        Arc::new(fs.clone()),
+        Arc::<Lookout>::clone(&lookout),
+    ));
+    let writing = options(Arc::new(fs.clone()), 1).writing;
+    let store = PebbleStore::create_in(bent, dir, writing).unwrap();
+    let id = store.engine().start_new_sync(&SyncType::Full, "").unwrap();
+    fill(store.engine(), "a", grants).unwrap();
+    store.engine().end_sync().unwrap();
+    *lookout.most.lock().unwrap() = (0, 0);
+    store.engine().delete_sync_run(&id).unwrap();
+    drop(store);
+    assert_eq!(tombstones(&fs, dir), (0, 0));
+    *lookout.most.lock().unwrap()
+}
+
+#[test]
+fn a_deletion_writes_as_many_tombstones_whatever_the_sync_holds() {
+    let few = tombstones_of_a_deletion(10);
+    let many = tombstones_of_a_deletion(5_000);
+    println!("{} range tombstones, {} point tombstones", many.0, many.1);
+    assert_eq!(few, many);
+    assert!(few.0 > 0 && few.0 + few.1 <= 24, "{few:?}");
+}
+
 #[test]
 fn retention_in_a_folder_gives_all_bytes_back() {
     let fs = MemFs::new();
@@ -113,4 +171,22 @@ fn retention_in_a_folder_gives_all_bytes_back() {
     assert_eq!(report.deleted.len(), 2);
     assert_eq!(before - after, report.bytes);
     assert!(after * 2 <= before + 1_000);
+}
+
+#[test]
+fn a_cleanup_that_deletes_nothing_leaves_the_folder_clean() {
+    let fs = MemFs::new();
+    let archive = open(&fs, 3);
+    finished(archive.engine(), &SyncType::Full, "a").unwrap();
+    drop(archive);
+    let archive = open(&fs, 4);
+    let deleted = archive.cleanup(&CleanupOptions::default()).unwrap().deleted;
+    assert_eq!((deleted, archive.engine().is_dirty()), (Vec::new(), false));
+    for name in ["b", "c"] {
+        finished(archive.engine(), &SyncType::Full, name).unwrap();
+    }
+    drop(archive);
+    let archive = open(&fs, 5);
+    let deleted = archive.cleanup(&CleanupOptions::default()).unwrap().deleted;
+    assert_eq!((deleted.len(), archive.engine().is_dirty()), (1, true));
 }

@@ -151,6 +151,10 @@ fn one_entitlement_id_on_two_resources() {
             resource: Some(at("group", "")),
         };
         assert_eq!(refused(batch(&[half])), ErrorKind::InvalidArgument);
+        let after_another = [on_both[0].clone(), EntitlementRef::bare("shared")];
+        let first_page = PageRequest::first(1);
+        let ahead =
+            engine.list_grants_for_entitlements(&Scope::Default, &after_another, &first_page);
         let batch = batch(&[EntitlementRef::bare("shared")]);
         // A resource narrows the grants whatever the identity.
         assert_eq!(
@@ -163,6 +167,8 @@ fn one_entitlement_id_on_two_resources() {
             narrowed(&a).unwrap();
             assert_eq!(refused(list(bench, &bare("shared"))), ErrorKind::Ambiguous);
             assert_eq!(refused(batch), ErrorKind::Ambiguous);
+            // Not only when its turn comes.
+            assert_eq!(refused(ahead), ErrorKind::Ambiguous);
             assert_eq!(
                 refused(engine.get_entitlements_by_ids(&Scope::Default, &ids)),
                 ErrorKind::Ambiguous
@@ -174,6 +180,7 @@ fn one_entitlement_id_on_two_resources() {
             assert_eq!(refused(narrowed(&a)), ErrorKind::NotFound);
             assert_eq!(list(bench, &bare("shared")).unwrap(), 2);
             assert_eq!(batch.unwrap().rows.len(), 2);
+            assert_eq!(ahead.unwrap().rows.len(), 1);
         }
     });
 }

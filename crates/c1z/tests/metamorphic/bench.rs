@@ -1,8 +1,11 @@
 //! Stores side by side that take the same steps: their answers have to be the same, and what can be read of them.
 
+mod failing;
+
 use std::path::Path;
+use std::slice;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use c1z::MemoryBudget;
 use c1z::engine::tee::{Allowed, CompareOptions, Tee, TeeOptions, compare};
@@ -11,12 +14,14 @@ use c1z::engine::{Identity, Reader, StorageEngine};
 use c1z::envelope::Existing;
 use c1z::ops::NoObserver;
 use c1z::ops::convert::{ConvertOptions, FileFormat, convert};
-use shingle::vfs::MemFs;
+use shingle::vfs::{Clock as _, MemFs};
 use testkit::chance::Chance;
 use testkit::clock::ManualClock;
 
 use crate::faulty::{Fault, Faulty};
-use crate::grammar::{Step, held};
+use crate::files::{FileOp, Files, Kept};
+use crate::folder::Folder;
+use crate::grammar::{Named, Step, held};
 use crate::observe::{self, PAGES_DIFFER};
 use crate::options::OptionSet;
 #[cfg(feature = "sqlite")]
@@ -38,10 +43,18 @@ pub(crate) enum Lineup {
     /// The two engines that write: Pebble in memory, or on disk, and SQLite.
     #[cfg(feature = "sqlite")]
     SqliteTee,
+    /// The model of many syncs, and a folder.
+    Folder,
     /// The default tee with a fault planted into the Pebble engine.
     FaultyTee(Fault),
     /// The model and a Pebble engine with a fault.
     FaultyEngines(Fault),
+    /// The model and a Pebble engine on disk with a fault, of which file operations fail.
+    FaultyDisk(Fault),
+    /// The model of many syncs and a folder with a fault.
+    FaultyFolder(Fault),
+    /// The model of many syncs and a folder, and an operation over files that loses a record.
+    LossyFiles(FileOp),
 }
 
 impl Lineup {
@@ -49,6 +62,7 @@ impl Lineup {
         Self::Engines,
         Self::Tee,
         Self::Projected,
+        Self::Folder,
         #[cfg(feature = "sqlite")]
         Self::Sqlite,
         #[cfg(feature = "sqlite")]
@@ -61,6 +75,23 @@ impl Lineup {
         #[cfg(feature = "sqlite")]
         let projected = projected || self == Self::SqliteTee;
         !projected
+    }
+
+    /// Whether its stores hold any number of syncs.
+    pub(crate) fn is_of_many(self) -> bool {
+        #[cfg(feature = "sqlite")]
+        if self == Self::Sqlite {
+            return true;
+        }
+        matches!(
+            self,
+            Self::Folder | Self::FaultyFolder(_) | Self::LossyFiles(_)
+        )
+    }
+
+    /// Whether a store of it is on a file system that fails when it is told to.
+    pub(crate) fn can_fail(self) -> bool {
+        matches!(self, Self::Engines | Self::Folder | Self::FaultyDisk(_))
     }
 
     /// Whether two answers say the same.
@@ -92,7 +123,18 @@ pub(crate) struct Bench {
     stores: Vec<(&'static str, Box<dyn AnyStore>)>,
     /// Where stores on disk are, and saved files.
     files: MemFs,
+    /// Finished syncs as files of their own.
+    kept: Vec<Kept>,
+    /// Files that were kept so far.
+    keeps: usize,
+    /// The latest that the clock told.
+    latest: SystemTime,
+    /// File operations that failed.
+    faults: u64,
 }
+
+/// Files that are kept at most.
+const KEPT_MAX: usize = 4;
 
 /// When the clocks start.
 pub(crate) const START: Timestamp = Timestamp {
@@ -152,6 +194,11 @@ impl Bench {
                 };
                 vec![("tee", pair)]
             }
+            Lineup::Folder | Lineup::LossyFiles(_) => {
+                let many = model(Identity::Structural, false, &options, &clock);
+                let folder = Folder::new(&files, &options, &clock);
+                vec![("model", Box::new(many)), ("folder", Box::new(folder))]
+            }
             Lineup::FaultyTee(fault) => {
                 let faulty = Faulty::new(memory(), fault);
                 vec![("tee", teed(faulty, structural(), tee(Allowed::ALIKE)))]
@@ -160,6 +207,21 @@ impl Bench {
                 ("model", Box::new(structural())),
                 ("faulty", Box::new(Faulty::new(memory(), fault))),
             ],
+            Lineup::FaultyDisk(fault) => {
+                let disk = Disk::new(&files, &options, &clock);
+                vec![
+                    ("model", Box::new(structural())),
+                    ("faulty", Box::new(Faulty::new(disk, fault))),
+                ]
+            }
+            Lineup::FaultyFolder(fault) => {
+                let many = model(Identity::Structural, false, &options, &clock);
+                let folder = Folder::new(&files, &options, &clock);
+                vec![
+                    ("model", Box::new(many)),
+                    ("faulty", Box::new(Faulty::new(folder, fault))),
+                ]
+            }
         };
         Self {
             lineup,
@@ -167,12 +229,40 @@ impl Bench {
             clock,
             stores,
             files,
+            kept: Vec::new(),
+            keeps: 0,
+            latest: SystemTime::UNIX_EPOCH,
+            faults: 0,
         }
     }
 
     /// What of its options was drawn.
     pub(crate) fn options(&self) -> &OptionSet {
         &self.options
+    }
+
+    /// The operation over files that is to lose a record.
+    fn lossy(&self) -> Option<FileOp> {
+        match self.lineup {
+            Lineup::LossyFiles(of) => Some(of),
+            _ => None,
+        }
+    }
+
+    /// File operations that failed so far.
+    pub(crate) fn faults(&self) -> u64 {
+        self.faults
+    }
+
+    /// The place of the current sync among those that are held.
+    pub(crate) fn current(&self) -> Option<usize> {
+        let current = self.engine().current_sync()?;
+        held(self.engine()).iter().position(|id| *id == current)
+    }
+
+    /// Files that are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept.len()
     }
 
     /// The first store's engine.
@@ -182,10 +272,14 @@ impl Bench {
 
     /// Takes one step with all, and compares what comes of it; tells whether it succeeded.
     pub(crate) fn take(&mut self, step: &Step) -> Result<bool, String> {
+        self.latest = self.latest.max(self.clock.now());
         match step {
+            Step::Failing(operation, step) => return self.failing(*operation, step),
             Step::Reopen { read_only } => self.each(|store| store.reopen(*read_only)),
             Step::Rebuild => self.each(AnyStore::rebuild),
             Step::Save => self.save()?,
+            Step::Keep(sync) => return self.keep(*sync),
+            Step::Files(of, a, b) => return self.over_files(*of, *a, *b),
             Step::Wait(by) => self.clock.advance(*by),
             Step::GoBack(by) => self.clock.go_back(*by),
             Step::Compare(size) => self.compare(*size)?,
@@ -196,8 +290,17 @@ impl Bench {
 
     fn call(&self, step: &Step) -> Result<bool, String> {
         let held = held(self.engine());
-        let mut answers = self.stores.iter().map(|(name, store)| {
-            let answer = step.call(store.engine(), &held);
+        self.alike(step, |_, store| step.answer(store, &held))
+    }
+
+    /// What all stores answer alike to a step.
+    fn alike(
+        &self,
+        step: &Step,
+        call: impl Fn(usize, &dyn AnyStore) -> String,
+    ) -> Result<bool, String> {
+        let mut answers = self.stores.iter().enumerate().map(|(at, (name, store))| {
+            let answer = call(at, &**store);
             (*name, answer)
         });
         let (first_name, first) = answers.next().unwrap();
@@ -294,7 +397,7 @@ impl Bench {
         self.convert("saved.c1z", "v1.c1z", FileFormat::V1)?;
         self.same(live, "v1.c1z", syncs, Allowed::V3_AND_V1, name)?;
         self.convert("v1.c1z", "back.c1z", FileFormat::V3)?;
-        self.same(live, "back.c1z", syncs, Allowed::ALIKE, name)
+        self.same(live, "back.c1z", syncs, Allowed::ALIKE.counted_anew(), name)
     }
 
     /// A v1 file of all syncs.
@@ -305,6 +408,51 @@ impl Bench {
         name: &str,
     ) -> Result<(), String> {
         self.same(live, "saved.c1z", syncs, Allowed::ALIKE_V1, name)
+    }
+
+    /// Keeps a finished sync: every store that can saves a file, of which a clone is taken.
+    fn keep(&mut self, sync: Named) -> Result<bool, String> {
+        let id = sync.id(&held(self.engine()));
+        let run = self.engine().get_sync(&id);
+        if !run.is_ok_and(|run| run.is_finished()) {
+            return Ok(false);
+        }
+        let files = Files::new(&self.files, &self.options, &self.clock, self.lossy());
+        let pack = self.options.pack(&self.files);
+        for (name, store) in &self.stores {
+            let say = |error: c1z::Error| format!("{name}, kept: {error:?}");
+            let saved = Path::new("isolated.c1z");
+            let Some(format) = store.isolate(&id, saved, &pack).map_err(say)? else {
+                continue;
+            };
+            let kept = files.keep(saved, &id, format, self.engine(), self.keeps)?;
+            self.keeps += 1;
+            let allowed = match format {
+                FileFormat::V1 => Allowed::ALIKE_V1,
+                _ => Allowed::ALIKE,
+            };
+            self.same(
+                store.engine(),
+                &kept.path,
+                slice::from_ref(&id),
+                allowed.counted_anew(),
+                name,
+            )?;
+            self.kept.push(kept);
+        }
+        if self.kept.len() > KEPT_MAX {
+            self.kept.drain(..1);
+        }
+        Ok(true)
+    }
+
+    fn over_files(&self, of: FileOp, a: usize, b: usize) -> Result<bool, String> {
+        if self.kept.is_empty() {
+            return Ok(false);
+        }
+        let kept = |at: usize| self.kept.get(at % self.kept.len()).unwrap();
+        let files = Files::new(&self.files, &self.options, &self.clock, self.lossy());
+        files.check(of, kept(a), kept(b))
     }
 
     fn convert(&self, from: &str, to: &str, format: FileFormat) -> Result<(), String> {

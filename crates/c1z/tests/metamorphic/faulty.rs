@@ -76,9 +76,24 @@ pub(crate) enum Fault {
     EndsStreamEarly,
     /// A call of several records drops the last one.
     DropsRecordOfBatch,
+    /// A call of several records is two.
+    PutsInTwo,
+    /// A call that failed says that it succeeded.
+    SwallowsFailure,
+    /// A cleanup keeps one sync more.
+    KeepsOneMore,
+    /// A view is forgotten by lists without a name.
+    ForgetsView,
 }
 
 impl Fault {
+    /// What shows where file operations fail.
+    pub(crate) const OF_FAILURES: [Self; 2] = [Self::PutsInTwo, Self::SwallowsFailure];
+
+    /// What shows where there are many syncs.
+    pub(crate) const OF_MANY: [Self; 3] =
+        [Self::KeepsOneMore, Self::ForgetsView, Self::ResolvesFirst];
+
     pub(crate) const ALL: [Self; 23] = [
         Self::DropsRow,
         Self::SkipsRow,
@@ -140,6 +155,12 @@ impl<S: Store> Faulty<S> {
 
     fn scope(&self, scope: &Scope) -> Scope {
         let runs = self.engine().list_sync_runs(&PageRequest::first(1));
+        let is_forgotten = self.is(Fault::ForgetsView) && self.engine().viewed_sync().is_some();
+        if let (Scope::Default, true) = (scope, is_forgotten)
+            && let Ok(Some(latest)) = self.engine().latest_finished_sync(None)
+        {
+            return Scope::Sync(latest.id);
+        }
         match (scope, runs) {
             (Scope::Default, Ok(runs)) if self.is(Fault::ResolvesFirst) => runs
                 .rows
@@ -214,6 +235,28 @@ impl<S: Store> Store for Faulty<S> {
 
     fn publish(&self, path: &Path, options: &PackOptions) -> Result<Option<FileFormat>> {
         self.inner.publish(path, options)
+    }
+
+    fn isolate(
+        &self,
+        id: &SyncId,
+        path: &Path,
+        options: &PackOptions,
+    ) -> Result<Option<FileFormat>> {
+        self.inner.isolate(id, path, options)
+    }
+
+    fn cleanup(&self, keep: usize) -> Result<Vec<SyncId>> {
+        self.inner
+            .cleanup(keep + usize::from(self.is(Fault::KeepsOneMore)))
+    }
+
+    fn fail_in(&self, operation: u64) -> bool {
+        self.inner.fail_in(operation)
+    }
+
+    fn failed(&self) -> bool {
+        self.inner.failed()
     }
 }
 
@@ -445,7 +488,16 @@ impl<S: Store> Writer for Faulty<S> {
             .iter()
             .map(|record| self.projected(record.clone()))
             .collect();
-        self.engine().put_grants(&records)
+        if let ([first, rest @ ..], true) = (&*records, self.is(Fault::PutsInTwo)) {
+            self.engine().put_grants(std::slice::from_ref(first))?;
+            return self.engine().put_grants(rest);
+        }
+        match self.engine().put_grants(&records) {
+            Err(error) if self.is(Fault::SwallowsFailure) && error.kind() == ErrorKind::Io => {
+                Ok(())
+            }
+            answer => answer,
+        }
     }
 
     fn session_clear(&self, sync: &SyncId, prefix: &str) -> Result<()> {

@@ -14,7 +14,9 @@ use c1z::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncId, SyncType
 use c1z_proto::connector::v2;
 use testkit::chance::Chance;
 
+use crate::files::FileOp;
 use crate::records::Records;
+use crate::stores::AnyStore;
 
 /// How records are put.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,7 @@ pub(crate) enum Named {
 }
 
 impl Named {
-    fn id(self, held: &[SyncId]) -> SyncId {
+    pub(crate) fn id(self, held: &[SyncId]) -> SyncId {
         let known = match self {
             Named::Held(place) => held.get(place.checked_rem(held.len()).unwrap_or(0)),
             Named::Unknown => None,
@@ -71,6 +73,14 @@ pub(crate) enum Step {
     Verify(Named, Verification),
     Unverify(Named),
     DeleteSync(Named),
+    /// Deletes what retention does not keep, of which so many full syncs.
+    Cleanup(usize),
+    /// Keeps a finished sync as a file of its own: a clone of a saved file.
+    Keep(Named),
+    /// An operation over two of the kept files.
+    Files(FileOp, usize, usize),
+    /// The n-th file operation of the call fails, counted from 0; the call is made again.
+    Failing(u64, Box<Step>),
     /// Closes and opens the store.
     Reopen {
         read_only: bool,
@@ -105,6 +115,12 @@ impl Step {
             Step::DeleteGrantsByKey(of) => each(of, Step::DeleteGrantsByKey),
             Step::SessionSet(sync, prefix, of) => {
                 each(of, |of| Step::SessionSet(*sync, prefix.clone(), of))
+            }
+            Step::Failing(operation, step) => {
+                let smaller = step.smaller().into_iter();
+                smaller
+                    .map(|step| Step::Failing(*operation, Box::new(step)))
+                    .collect()
             }
             _ => Vec::new(),
         }
@@ -160,6 +176,64 @@ fn prefix(chance: &mut Chance) -> String {
 }
 
 impl Step {
+    /// A call of which a file operation fails. Nothing that starts a sync: one that is started again has another id.
+    pub(crate) fn draw_failing(chance: &mut Chance, records: &Records, is_of_many: bool) -> Self {
+        let sync = named(chance);
+        let step = match chance.below(if is_of_many { 13 } else { 12 }) {
+            0..=4 => Self::draw_write(chance, records),
+            5 => Step::Checkpoint(prefix(chance)),
+            6 | 7 => Step::End,
+            8 => Step::Asset(prefix(chance), prefix(chance), prefix(chance).into_bytes()),
+            9 => Step::Link(sync, prefix(chance)),
+            10 => Step::Verify(sync, mark(chance)),
+            11 => Step::DeleteSync(sync),
+            _ => Step::Cleanup(1),
+        };
+        let most = if chance.percent(70) { 4 } else { 40 };
+        Step::Failing(chance.below(most) as u64, Box::new(step))
+    }
+
+    /// Steps of stores that hold many syncs. `current`: the place of the current sync; `kept`: how many files are kept.
+    pub(crate) fn draw_of_many(
+        chance: &mut Chance,
+        records: &Records,
+        current: Option<usize>,
+        kept: usize,
+    ) -> Vec<Self> {
+        match chance.below(20) {
+            0 => vec![Step::Cleanup(1 + chance.below(3))],
+            1 => vec![Step::View(Some(named(chance)))],
+            2 => vec![Step::Keep(named(chance))],
+            3..=11 if kept > 1 => vec![Step::Files(
+                *chance.pick(&FileOp::ALL).unwrap_or(&FileOp::Diff),
+                chance.below(4),
+                chance.below(4),
+            )],
+            _ => Self::draw_keeping(chance, records, current),
+        }
+    }
+
+    /// A sync is written and kept; or one becomes current, a new one or one that was kept before.
+    fn draw_keeping(chance: &mut Chance, records: &Records, current: Option<usize>) -> Vec<Self> {
+        let Some(current) = current else {
+            return vec![if chance.percent(50) {
+                Step::Start(sync_type(chance), String::new())
+            } else {
+                Step::SetCurrent(named(chance))
+            }];
+        };
+        let current = Named::Held(current);
+        let writes = 1 + chance.below(4);
+        let mut steps: Vec<Self> = (0..writes)
+            .map(|_| Self::draw_write(chance, records))
+            .collect();
+        if chance.percent(80) {
+            steps.push(Step::SupportsDiff(current));
+        }
+        steps.extend([Step::End, Step::Keep(current)]);
+        steps
+    }
+
     /// Draws a step. Most write records where a sync is current, and make one current where none is.
     pub(crate) fn draw(chance: &mut Chance, records: &Records, is_writing: bool) -> Self {
         if !is_writing && chance.percent(50) {
@@ -228,6 +302,14 @@ impl Step {
         }
     }
 
+    /// Takes the step with a store, and says what came of it.
+    pub(crate) fn answer(&self, store: &dyn AnyStore, held: &[SyncId]) -> String {
+        match self {
+            Step::Cleanup(keep) => outcome(store.cleanup(*keep)),
+            step => step.call(store.engine(), held),
+        }
+    }
+
     /// Takes the step, and says what came of it. `held` are the syncs of the store.
     pub(crate) fn call(&self, engine: &dyn StorageEngine, held: &[SyncId]) -> String {
         let id = |named: &Option<Named>| named.map(|named| named.id(held));
@@ -278,6 +360,10 @@ impl Step {
             Step::DeleteSync(sync) => outcome(engine.delete_sync_run(&sync.id(held))),
             Step::Reopen { .. }
             | Step::Rebuild
+            | Step::Cleanup(_)
+            | Step::Failing(..)
+            | Step::Keep(_)
+            | Step::Files(..)
             | Step::Save
             | Step::Wait(_)
             | Step::GoBack(_)

@@ -20,11 +20,15 @@
 mod bench;
 mod canaries;
 mod faulty;
+mod files;
+mod folder;
 mod grammar;
+mod many;
 mod observe;
 mod options;
 mod records;
 mod relations;
+mod retention;
 mod run;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -94,6 +98,11 @@ fn sqlite_answers_as_the_model_of_many_syncs() {
 #[cfg(feature = "sqlite")]
 fn the_tee_of_pebble_and_sqlite_sees_no_difference() {
     sequences(Lineup::SqliteTee);
+}
+
+#[test]
+fn a_folder_answers_as_the_model_of_many_syncs() {
+    sequences(Lineup::Folder);
 }
 
 /// Seeds that failed once.

@@ -18,7 +18,7 @@ use c1z_proto::connector::v2;
 use crate::grammar::outcome;
 
 /// What was asked, and the answer.
-type Answers = Vec<(String, String)>;
+pub(crate) type Answers = Vec<(String, String)>;
 
 /// Asks an engine everything; lists are read whole, and once more with pages of `size`.
 pub(crate) fn observe(engine: &dyn StorageEngine, size: u32) -> Answers {

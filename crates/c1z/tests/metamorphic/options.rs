@@ -7,13 +7,17 @@ use c1z::engine::{PebbleOptions, Profile};
 use c1z::envelope::{Existing, PayloadEncoding};
 use c1z::ops::build::PackOptions;
 use c1z::{MemoryBudget, OpenOptions};
-use shingle::live::Durability;
+use shingle::live::{CompactionPolicy, Durability};
 use shingle::vfs::MemFs;
 use testkit::chance::{Chance, SeededEntropy};
 use testkit::clock::ManualClock;
 
 /// What of a run's options is drawn.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct OptionSet {
     pub(crate) profile: Profile,
     pub(crate) durability: Durability,
@@ -25,6 +29,18 @@ pub(crate) struct OptionSet {
     threads: usize,
     /// Bytes of a reader's caches and frames.
     read_bytes: u64,
+    /// Bytes at which a store on disk writes a run.
+    write_buffer_bytes: u64,
+    /// When it merges runs, and on which thread.
+    fan_in: usize,
+    background: bool,
+    /// Bytes of the blocks of its tables, and of those that it keeps decoded.
+    block_len: usize,
+    block_cache_bytes: usize,
+    /// Entries of a folder that are open at once.
+    pub(crate) open_entries: usize,
+    pub(crate) pack_on_close: bool,
+    pub(crate) catalog: bool,
 }
 
 impl OptionSet {
@@ -39,6 +55,14 @@ impl OptionSet {
             level: 1,
             threads: 1,
             read_bytes: MemoryBudget::DEFAULT_BYTES,
+            write_buffer_bytes: 64 << 20,
+            fan_in: 8,
+            background: true,
+            block_len: 32 << 10,
+            block_cache_bytes: 8 << 20,
+            open_entries: 8,
+            pack_on_close: false,
+            catalog: true,
         }
     }
 
@@ -68,6 +92,14 @@ impl OptionSet {
             level: *chance.pick(&[1, 3]).unwrap_or(&1),
             threads: 1 + chance.below(4),
             read_bytes: *chance.pick(&[16 << 20, 64 << 20, 256 << 20]).unwrap_or(&0),
+            write_buffer_bytes: *chance.pick(&[4 << 10, 16 << 10, 64 << 20]).unwrap_or(&0),
+            fan_in: *chance.pick(&[2, 3, 8]).unwrap_or(&2),
+            background: chance.percent(50),
+            open_entries: *chance.pick(&[1, 2, 8]).unwrap_or(&1),
+            pack_on_close: chance.percent(30),
+            catalog: chance.percent(70),
+            block_len: *chance.pick(&[64, 512, 32 << 10]).unwrap_or(&64),
+            block_cache_bytes: *chance.pick(&[0, 4 << 10, 8 << 20]).unwrap_or(&0),
         }
     }
 
@@ -87,8 +119,25 @@ impl OptionSet {
             digests: self.digests,
             durability: self.durability,
             memory_bytes_max: self.memory_bytes,
+            write_buffer_bytes_max: self.write_buffer_bytes,
+            compaction: CompactionPolicy {
+                fan_in: self.fan_in,
+                background: self.background,
+            },
+            threads: self.threads,
+            block_len: self.block_len,
+            block_cache_bytes: self.block_cache_bytes,
             ..PebbleOptions::default()
         }
+    }
+
+    /// Bytes of an operation over files: what its threads need at least.
+    pub(crate) fn job_bytes(&self) -> u64 {
+        self.read_bytes.max(64 << 20)
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
     }
 
     pub(crate) fn pack(&self, fs: &MemFs) -> PackOptions {

@@ -14,7 +14,7 @@
 //! | m13 page size and writes elsewhere change no list | [`m13_pages_do_not_depend_on_their_size`] |
 //! | m14 to v3 and back twice ≡ once | [`m14_to_v3_and_back_twice_is_once`] |
 //!
-//! m7 (retention), m8 (merge) and m9 (rollback and replay) need operations that are not part of an engine.
+//! m7 (retention), m8 (merge) and m9 (rollback) are in [`crate::many`].
 
 use std::sync::Arc;
 
@@ -361,10 +361,7 @@ fn changes<R: Compared>(
         changes: &Change::ALL,
         budget: MemoryBudget::new(1 << 20),
     };
-    let [base, applied] = [base, applied].map(|(subject, sync)| Side {
-        reader: subject.engine(),
-        sync,
-    });
+    let [base, applied] = [base, applied].map(|(subject, sync)| Side::new(subject.engine(), sync));
     let mut found = Vec::new();
     let mut visit = |change, record| -> c1z::Result<()> {
         found.push((change, record));

@@ -21,6 +21,7 @@ pub(crate) struct Totals {
     pub(crate) sequences: u64,
     pub(crate) steps: u64,
     pub(crate) accepted: u64,
+    faults: u64,
     option_sets: BTreeSet<String>,
 }
 
@@ -28,11 +29,12 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} sequences, {} operations, {} of them accepted, {} option sets",
+            "{} sequences, {} operations, {} of them accepted, {} option sets, {} faults",
             self.sequences,
             self.steps,
             self.accepted,
-            self.option_sets.len()
+            self.option_sets.len(),
+            self.faults
         )
     }
 }
@@ -73,7 +75,19 @@ pub(crate) fn run(lineup: Lineup, seed: u64, totals: &mut Totals) -> Result<(), 
     let count = 1 + chance.below(STEPS_MAX);
     for number in 0..count {
         let is_writing = bench.engine().current_sync().is_some();
-        let mut now = vec![Step::draw(&mut chance, &records, is_writing)];
+        let of_many = lineup.is_of_many() && chance.percent(30);
+        let failing = lineup.can_fail() && chance.percent(15);
+        let mut now = if of_many {
+            Step::draw_of_many(&mut chance, &records, bench.current(), bench.kept())
+        } else if failing {
+            vec![Step::draw_failing(
+                &mut chance,
+                &records,
+                lineup.is_of_many(),
+            )]
+        } else {
+            vec![Step::draw(&mut chance, &records, is_writing)]
+        };
         if chance.percent(10) || number + 1 == count {
             now.push(Step::Compare(
                 *chance.pick(&[1, 2, 3, 7, 1_000]).unwrap_or(&1),
@@ -100,6 +114,7 @@ pub(crate) fn run(lineup: Lineup, seed: u64, totals: &mut Totals) -> Result<(), 
             }
         }
     }
+    totals.faults += bench.faults();
     Ok(())
 }
 

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use c1z::engine::ids::Ksuids;
 use c1z::engine::model::{Model, ModelOptions};
 use c1z::engine::tee::{HasEngine, Tee};
+use c1z::engine::types::SyncId;
 use c1z::engine::{Identity, PebbleOptions, PebbleStore, StorageEngine};
 use c1z::keyspace::{Deriver, Family, IndexSet};
 use c1z::ops::build::{PackOptions, publish_store};
 use c1z::ops::convert::FileFormat;
 use shingle::live::Durability;
-use shingle::vfs::MemFs;
+use shingle::vfs::{FaultFs, FaultPlan, MemFs};
 use testkit::chance::SeededEntropy;
 use testkit::clock::ManualClock;
 
 use crate::options::OptionSet;
+use crate::retention;
 
 /// An owned store.
 pub(crate) trait Store: HasEngine + Sized + 'static {
@@ -33,6 +35,31 @@ pub(crate) trait Store: HasEngine + Sized + 'static {
         Ok(None)
     }
 
+    /// Saves a file that holds at least this sync; none: it cannot be saved.
+    fn isolate(
+        &self,
+        _: &SyncId,
+        path: &Path,
+        options: &PackOptions,
+    ) -> c1z::Result<Option<FileFormat>> {
+        self.publish(path, options)
+    }
+
+    /// Deletes what retention does not keep, and says what that was.
+    fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>> {
+        retention::by_hand(HasEngine::engine(self), keep)
+    }
+
+    /// Lets the n-th file operation from now on fail, counted from 0, and no other; no: it has none that could.
+    fn fail_in(&self, _: u64) -> bool {
+        false
+    }
+
+    /// Whether one did. None does from now on.
+    fn failed(&self) -> bool {
+        false
+    }
+
     /// What is wrong with it, as far as the store itself can tell.
     fn check(&self) -> Result<(), String> {
         Ok(())
@@ -45,6 +72,15 @@ pub(crate) trait AnyStore {
     fn reopen(self: Box<Self>, read_only: bool) -> Box<dyn AnyStore>;
     fn rebuild(self: Box<Self>) -> Box<dyn AnyStore>;
     fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>>;
+    fn isolate(
+        &self,
+        id: &SyncId,
+        path: &Path,
+        options: &PackOptions,
+    ) -> c1z::Result<Option<FileFormat>>;
+    fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>>;
+    fn fail_in(&self, operation: u64) -> bool;
+    fn failed(&self) -> bool;
     fn check(&self) -> Result<(), String>;
 }
 
@@ -63,6 +99,27 @@ impl<S: Store> AnyStore for S {
 
     fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>> {
         Store::publish(self, path, options)
+    }
+
+    fn isolate(
+        &self,
+        id: &SyncId,
+        path: &Path,
+        options: &PackOptions,
+    ) -> c1z::Result<Option<FileFormat>> {
+        Store::isolate(self, id, path, options)
+    }
+
+    fn cleanup(&self, keep: usize) -> c1z::Result<Vec<SyncId>> {
+        Store::cleanup(self, keep)
+    }
+
+    fn fail_in(&self, operation: u64) -> bool {
+        Store::fail_in(self, operation)
+    }
+
+    fn failed(&self) -> bool {
+        Store::failed(self)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -144,7 +201,7 @@ impl Store for Memory {
 
 /// The Pebble engine over a live database, on a file system in memory.
 pub(crate) struct Disk {
-    fs: MemFs,
+    fs: FaultFs,
     options: PebbleOptions,
     store: PebbleStore,
 }
@@ -154,12 +211,9 @@ const DIR: &str = "sync";
 impl Disk {
     pub(crate) fn new(fs: &MemFs, options: &OptionSet, clock: &Arc<ManualClock>) -> Self {
         let options = options.on_disk(clock);
+        let fs = FaultFs::new(Arc::new(fs.clone()), FaultPlan::none());
         let store = PebbleStore::create_in(Arc::new(fs.clone()), DIR, options.clone()).unwrap();
-        Self {
-            fs: fs.clone(),
-            options,
-            store,
-        }
+        Self { fs, options, store }
     }
 }
 
@@ -183,10 +237,35 @@ impl Store for Disk {
         Self { fs, options, store }
     }
 
+    fn fail_in(&self, operation: u64) -> bool {
+        if self.options.durability == Durability::None {
+            // After a failure it would have to be opened again, without what it had in memory.
+            return false;
+        }
+        arm(&self.fs, operation);
+        true
+    }
+
+    fn failed(&self) -> bool {
+        disarm(&self.fs)
+    }
+
     fn publish(&self, path: &Path, options: &PackOptions) -> c1z::Result<Option<FileFormat>> {
         publish_store(&self.store, path, options)?;
         Ok(Some(FileFormat::V3))
     }
+}
+
+/// Lets one file operation fail.
+pub(crate) fn arm(fs: &FaultFs, operation: u64) {
+    fs.arm(FaultPlan::parse(&format!("fail any {operation}")).unwrap());
+}
+
+/// Whether it did.
+pub(crate) fn disarm(fs: &FaultFs) -> bool {
+    let failed = fs.faults() > 0;
+    fs.arm(FaultPlan::none());
+    failed
 }
 
 impl<A: Store, B: Store> Store for Tee<A, B> {

@@ -338,14 +338,8 @@ const JOBS: &[(&str, &str, Job)] = &[
             budget: MemoryBudget::new(8 << 20),
         };
         diff(
-            Side {
-                reader: base.reader(),
-                sync: &sync(&base)?,
-            },
-            Side {
-                reader: applied.reader(),
-                sync: &sync(&applied)?,
-            },
+            Side::new(base.reader(), &sync(&base)?),
+            Side::new(applied.reader(), &sync(&applied)?),
             &options,
             &*world.listener,
             &mut |_, _: c1z_proto::connector::v2::Grant| Ok::<_, Error>(()),

@@ -86,7 +86,10 @@ type Map = BTreeMap<Vec<String>, Vec<u8>>;
 fn map<R: Compared>(side: Side<'_>, identity: Identity) -> Map {
     let rows = R::rows(side).unwrap().map(|record| {
         let record = record.unwrap();
-        let parts = record.identity(identity).into_iter().map(str::to_owned);
+        let parts = record
+            .identity(identity)
+            .into_iter()
+            .map(std::borrow::Cow::into_owned);
         (parts.collect(), c1z_proto::encode_canonical(&record))
     });
     rows.collect()
@@ -164,10 +167,7 @@ fn changes_are_those_of_sorted_maps() {
             let records = generate(&GenerateOptions::small(seed));
             let base = write(&model, &records);
             let applied = write(&model, &changed(&records, seed));
-            let side = |sync| Side {
-                reader: &model,
-                sync,
-            };
+            let side = |sync| Side::new(&model, sync);
             let (base, applied) = (side(&base), side(&applied));
             let options = DiffOptions {
                 identity,
@@ -216,10 +216,7 @@ fn many(model: &Model, count: usize) -> [SyncId; 2] {
 fn little_memory_takes_windows_and_changes_nothing() {
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 9_000);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let with = |bytes| DiffOptions {
         identity: Identity::Structural,
         as_v3: false,
@@ -251,10 +248,7 @@ fn windows_scan_no_more_than_they_must() {
     }
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 9_000);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let scanned = |bytes| {
         let options = DiffOptions {
             identity: Identity::Structural,
@@ -277,10 +271,7 @@ fn windows_scan_no_more_than_they_must() {
 fn what_stops_a_comparison_is_its_error() {
     let model = model(Identity::Structural);
     let [base, applied] = many(&model, 50);
-    let side = |sync| Side {
-        reader: &model,
-        sync,
-    };
+    let side = |sync| Side::new(&model, sync);
     let options = DiffOptions {
         identity: Identity::Structural,
         as_v3: false,
@@ -349,10 +340,7 @@ fn a_change_of_nothing_but_the_expansion_is_a_change() {
                 ..Default::default()
             });
         let applied = write(&model, &next);
-        let side = |sync| Side {
-            reader: &model,
-            sync,
-        };
+        let side = |sync| Side::new(&model, sync);
         let (base, applied) = (side(&base), side(&applied));
         let options = DiffOptions {
             identity,
@@ -364,5 +352,46 @@ fn a_change_of_nothing_but_the_expansion_is_a_change() {
         let kinds: Vec<_> = changes.iter().map(|(change, _)| *change).collect();
         assert_eq!(kinds, [Change::Modified], "{identity:?}");
         assert_eq!(found::<v2::Resource>(base, applied, &options), []);
+    }
+}
+
+/// Found by a random history: type and id of a resource are one text to v1 files.
+#[test]
+fn resources_of_one_external_id_are_one_record_to_v1_files() {
+    let resource = |of: &str, id: &str| v2::Resource {
+        id: v2::ResourceId {
+            resource_type: of.to_owned(),
+            resource: id.to_owned(),
+            ..Default::default()
+        }
+        .into(),
+        ..Default::default()
+    };
+    for (identity, expected) in [
+        (Identity::External, vec![Change::Modified]),
+        (Identity::Structural, vec![Change::Created, Change::Deleted]),
+    ] {
+        let model = model(identity);
+        let syncs = [resource("user", "x:1:"), resource("user:x", "1:")].map(|only| {
+            let records = Generated {
+                resources: vec![only],
+                ..Generated::default()
+            };
+            write(&model, &records)
+        });
+        let [base, applied] = syncs.each_ref().map(|sync| Side::new(&model, sync));
+        let options = DiffOptions {
+            identity,
+            as_v3: false,
+            changes: &Change::ALL,
+            budget: MemoryBudget::default(),
+        };
+        let changes = found::<v2::Resource>(base, applied, &options);
+        let kinds: Vec<_> = changes.iter().map(|(change, _)| *change).collect();
+        assert_eq!(kinds, expected, "{identity:?}");
+        let now = resource("user:x", "1:");
+        let before = now.counterpart(base, identity).unwrap();
+        let is_known = identity == Identity::External;
+        assert_eq!(before, is_known.then(|| resource("user", "x:1:")));
     }
 }

@@ -1,5 +1,5 @@
-//! Merging: of every record the newest version stays, of equals that of the later file. Judges: files that Go
-//! merged, and a map.
+//! Merging: of every record the newest version stays, of equals that of the later file. Judge: files that Go merged. Random ones:
+//! `histories::merge`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,15 @@ use c1z::engine::ids::Ksuids;
 use c1z::engine::types::{SyncType, Timestamp};
 use c1z::envelope::Existing;
 use c1z::keyspace::{Family, MetadataKey};
-use c1z::ops::StoredRecord;
 use c1z::ops::convert::{ConvertOptions, FileFormat, LossKind};
 use c1z::ops::merge::{MergeOptions, MergeSummary, merge};
 use c1z::{ErrorKind, MemoryBudget, Result};
 use shingle::vfs::{FaultFs, FaultPlan, Fs, MemFs, OsFs};
-use testkit::chance::{Chance, SeededEntropy};
+use testkit::chance::SeededEntropy;
 use testkit::clock::ManualClock;
 use testkit::golden::Case;
 
-use super::random_sync::{histories, random_file, rows_of_file};
+use super::random_sync::rows_of_file;
 use super::support::{Rows, rows_of_case};
 
 fn options(fs: &Arc<dyn Fs>) -> MergeOptions {
@@ -137,98 +136,6 @@ fn table_of(path: &Path, table: &str) -> BTreeMap<String, Vec<String>> {
         assert!(found.insert(id, cells).is_none());
     }
     found
-}
-
-/// The winners by a map.
-fn oracle(files: &[Rows], assets: bool) -> Rows {
-    let mut winners: BTreeMap<Vec<u8>, (Option<Timestamp>, Vec<u8>)> = BTreeMap::new();
-    for file in files {
-        for (key, value) in file {
-            let Some(record) = StoredRecord::of_row(key, value) else {
-                continue;
-            };
-            if !assets && record.kind == c1z::ops::RecordKind::Asset {
-                continue;
-            }
-            let at = record.discovered_at().unwrap();
-            match winners.get(key) {
-                Some((held, _)) if at < *held => {}
-                _ => drop(winners.insert(key.clone(), (at, value.clone()))),
-            }
-        }
-    }
-    winners
-        .into_iter()
-        .map(|(key, (_, value))| (key, value))
-        .collect()
-}
-
-fn records_of(rows: Rows) -> Rows {
-    rows.into_iter()
-        .filter(|(key, value)| StoredRecord::of_row(key, value).is_some())
-        .collect()
-}
-
-#[test]
-fn random_files_merge_as_maps_do() {
-    let (mut records, mut replaced, mut ties) = (0, 0, 0);
-    let seeds = histories();
-    for seed in 0..seeds {
-        let mut chance = Chance::seeded(seed);
-        let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
-        let names: Vec<String> = (0..2 + chance.below(3))
-            .map(|i| format!("{i}.c1z"))
-            .collect();
-        let types = [SyncType::Full, SyncType::Partial, SyncType::ResourcesOnly];
-        let mut files = Vec::new();
-        for name in &names {
-            let sync_type = chance.pick(&types).unwrap().clone();
-            files.push(random_file(&fs, name, &mut chance, &sync_type));
-        }
-        let assets = chance.percent(50);
-        let options = MergeOptions {
-            assets,
-            convert: ConvertOptions {
-                budget: MemoryBudget::new(16 << 20),
-                ..options(&fs).convert
-            },
-            ..options(&fs)
-        };
-        let told = merge(&names, "out.c1z", &options).unwrap();
-        let expected = oracle(&files, assets);
-        let found = records_of(rows_of_file(&fs, Path::new("out.c1z")));
-        assert!(found == expected, "seed {seed}");
-        let read: u64 = told.inputs.iter().map(|input| input.records).sum();
-        assert_eq!(told.replaced, read - expected.len() as u64, "seed {seed}");
-        records += expected.len();
-        replaced += told.replaced;
-        ties += tied(&files);
-    }
-    println!("{seeds} histories from seed 0: {records} winners, {replaced} replaced, {ties} ties");
-    assert!(ties > 10 && replaced > 100);
-}
-
-/// Versions with one time and other bytes in two files.
-fn tied(files: &[Rows]) -> usize {
-    let mut ties = 0;
-    for (i, file) in files.iter().enumerate() {
-        for (key, value) in file {
-            let Some(record) = StoredRecord::of_row(key, value) else {
-                continue;
-            };
-            let at = record.discovered_at().unwrap();
-            let same = files
-                .iter()
-                .take(i)
-                .filter_map(|other| other.get(key))
-                .any(|other| {
-                    let other = StoredRecord::of_row(key, other).unwrap();
-                    other.value != value && other.discovered_at().unwrap() == at
-                });
-            ties += usize::from(same);
-        }
-    }
-    ties
 }
 
 #[test]

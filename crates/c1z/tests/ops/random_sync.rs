@@ -117,9 +117,3 @@ fn write_one(
         }]),
     }
 }
-
-/// How many histories: `C1Z_HISTORIES`, else few enough for every run.
-pub(crate) fn histories() -> u64 {
-    let told = std::env::var("C1Z_HISTORIES").ok();
-    told.map_or(150, |text| text.parse().unwrap())
-}

@@ -444,6 +444,7 @@ impl Fs for MemFs {
             return Ok(Metadata {
                 len: 0,
                 is_dir: true,
+                modified: None,
             });
         }
         let content = tree.file_at(id)?;
@@ -451,6 +452,7 @@ impl Fs for MemFs {
         Ok(Metadata {
             len: content.visible.len() as u64,
             is_dir: false,
+            modified: None,
         })
     }
 

@@ -68,6 +68,8 @@ pub struct Metadata {
     pub len: u64,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// When it was last written, where the file system tells. A hint: two writes of one moment look the same.
+    pub modified: Option<SystemTime>,
 }
 
 /// Holds a lock until dropped.

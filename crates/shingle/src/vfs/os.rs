@@ -115,6 +115,7 @@ impl Fs for OsFs {
         Ok(Metadata {
             len: if is_dir { 0 } else { metadata.len() },
             is_dir,
+            modified: metadata.modified().ok(),
         })
     }
 

@@ -107,8 +107,9 @@ fn the_sweep_shows_an_error_that_is_swallowed() {
 
 #[cfg(unix)]
 mod killed {
-    use testkit::durable::Planted;
+    use testkit::durable::{Deed, Flaw, Planted};
 
+    use crate::annals_kill::Harness as FolderHarness;
     use crate::kill::Harness;
 
     /// Kills until something is wrong, or so many have landed that something should have been.
@@ -124,6 +125,31 @@ mod killed {
     #[test]
     fn kills_show_a_batch_that_is_forgotten_when_the_sync_goes_on() {
         must_be_seen(Planted::ForgottenBatch);
+    }
+
+    fn must_be_seen_in_a_folder(flaw: Flaw, only: fn(&Deed) -> bool) {
+        let findings = FolderHarness::new(5, Some(flaw), Some(only)).run(40);
+        println!("{flaw:?}: {findings}");
+        for violation in &findings.violations {
+            let line: String = violation.chars().take(300).collect();
+            println!("  red: {line}");
+        }
+        assert!(!findings.violations.is_empty(), "{flaw:?} unseen");
+    }
+
+    #[test]
+    fn kills_show_retention_that_deletes_one_sync_after_another() {
+        must_be_seen_in_a_folder(Flaw::OneByOne, |deed| *deed == Deed::Cleanup);
+    }
+
+    #[test]
+    fn kills_show_a_merged_file_that_is_copied_in_place() {
+        must_be_seen_in_a_folder(Flaw::CopiedInPlace, |deed| matches!(deed, Deed::Merge(..)));
+    }
+
+    #[test]
+    fn kills_show_writes_to_a_sync_of_a_folder_that_are_not_logged() {
+        must_be_seen_in_a_folder(Flaw::NoLog, |deed| matches!(deed, Deed::PutGrants(..)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use testkit::durable::{
     Content, Journey, Phase, Planted, Script, Settings, Workload, bytes_of, copy_folder,
 };
 
-const SIGKILL: i32 = 9;
+pub(crate) const SIGKILL: i32 = 9;
 /// Lives of one sync; the last one is not killed.
 const LIVES_MAX: usize = 9;
 /// Kills of one sync after its end.
@@ -39,7 +39,7 @@ const WORKLOAD: Workload = Workload {
 };
 const CHECKPOINT_EVERY: usize = 4;
 
-fn setting(name: &str, default: usize) -> usize {
+pub(crate) fn setting(name: &str, default: usize) -> usize {
     let value = std::env::var(name);
     value.map_or(default, |value| value.parse().unwrap())
 }
@@ -332,7 +332,7 @@ impl Life {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a kill comes at a moment")]
-fn wait(delay: Duration) {
+pub(crate) fn wait(delay: Duration) {
     std::thread::sleep(delay);
 }
 

@@ -6,6 +6,7 @@
 //! | `sweep` | an operation of the file system that fails, or is the last one of the disk | whatever the process left |
 //! | `sweep`, its images | a power failure at that moment | what was synced, and any beginning of the rest |
 //! | `kill` | SIGKILL of the program | what the process left, on a real disk |
+//! | `annals`, `annals_kill` | the same three over the life of a folder of many syncs | as said there |
 //!
 //! After each the store opens; its rows are those after an action that the rules of durability allow (`store-contract` §0.8);
 //! the file at the output is the old one or the new one, whole; and the run that goes on publishes the same bytes as
@@ -18,6 +19,9 @@
     reason = "a panic is how a test fails; what was counted is printed"
 )]
 
+mod annals;
+#[cfg(unix)]
+mod annals_kill;
 mod canaries;
 mod faults;
 mod image;

@@ -83,14 +83,8 @@ impl Sides {
     pub(super) fn both(&self) -> [Side<'_>; 2] {
         let applied = self.applied_store.as_ref().unwrap_or(&self.base_store);
         [
-            Side {
-                reader: self.base_store.reader(),
-                sync: &self.base,
-            },
-            Side {
-                reader: applied.reader(),
-                sync: &self.applied,
-            },
+            Side::of_store(&self.base_store, &self.base),
+            Side::of_store(applied, &self.applied),
         ]
     }
 }

@@ -141,6 +141,14 @@ impl Live {
         Ok(handle)
     }
 
+    /// Makes everything durable that was acknowledged.
+    pub(super) fn barrier(&self) -> Result<()> {
+        let handle = self.lock()?;
+        self.kv.barrier()?;
+        drop(handle);
+        Ok(())
+    }
+
     /// Makes everything durable, waits for the write that is running, and refuses all calls from then on. What fails
     /// leaves the store open.
     pub(super) fn close(&self) -> Result<()> {

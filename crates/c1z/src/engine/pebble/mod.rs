@@ -94,6 +94,11 @@ impl PebbleSource {
         };
         Ok((source, warnings))
     }
+
+    /// Whether these are the rows, not what they were re-keyed to.
+    pub(crate) fn reads(&self, kv: &Arc<dyn Kv>) -> bool {
+        Arc::ptr_eq(&self.kv, kv)
+    }
 }
 
 /// The rows in today's layout: as they are, or re-keyed in memory within `budget`.

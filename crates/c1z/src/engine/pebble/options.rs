@@ -49,13 +49,23 @@ pub struct PebbleOptions {
     /// Threads that sort, merge and compress for a store on disk; default the processors of the machine, at most 8. What is
     /// written does not depend on it.
     pub threads: usize,
+    /// Bytes of a block of the tables of a store on disk, before compression; default 32 KiB, as in the original; from 64
+    /// bytes to 64 MiB. Smaller ones make reads of single rows cheaper and tables larger. It shows in the bytes of tables,
+    /// not in what they say.
+    pub block_len: usize,
+    /// Bytes of decoded blocks that a store on disk keeps for reads; default 8 MiB. They come on top of the memory.
+    pub block_cache_bytes: usize,
 }
+
+/// Default of [`PebbleOptions::block_cache_bytes`].
+const BLOCK_CACHE_BYTES: usize = 8 << 20;
 
 /// Default of [`PebbleOptions::write_buffer_bytes_max`].
 const WRITE_BUFFER_BYTES: u64 = 64 << 20;
 
 impl Default for PebbleOptions {
     fn default() -> Self {
+        let live = LiveOptions::default();
         Self {
             profile: Profile::default(),
             clock: Arc::new(OsClock),
@@ -70,7 +80,9 @@ impl Default for PebbleOptions {
             telemetry: None,
             write_buffer_bytes_max: WRITE_BUFFER_BYTES,
             compaction: CompactionPolicy::default(),
-            threads: LiveOptions::default().threads,
+            threads: live.threads,
+            block_len: live.block_len,
+            block_cache_bytes: BLOCK_CACHE_BYTES,
         }
     }
 }

@@ -378,7 +378,15 @@ impl SyncSnapshot for Snapshot {
     }
 
     fn certified_stats(&self) -> Result<Option<SyncStats>> {
-        digests::certified_stats(&self.0)
+        let Some(mut stats) = digests::certified_stats(&self.0)? else {
+            return Ok(None);
+        };
+        // Named as where rows are counted; what a conversion or the original recorded leaves out types without resources.
+        let mut types = self.kv().scan(&Family::ResourceType.range())?;
+        while let Some((key, _)) = types.next()? {
+            crate::record::stats::name_type(&mut stats, key)?;
+        }
+        Ok(Some(stats))
     }
 
     fn count(&self) -> Result<SyncStats> {

@@ -225,6 +225,11 @@ impl PebbleStore {
         self.live().close()
     }
 
+    /// Makes everything that was acknowledged survive power failures, once the write that is running is done.
+    pub(crate) fn barrier(&self) -> Result<()> {
+        self.live().barrier()
+    }
+
     /// The store as a part of a handle whose calls are watched: tells what it counts.
     pub(crate) fn watched_by(self, telemetry: &Arc<Telemetry>) -> Self {
         let kv = Arc::clone(&self.live().kv);

@@ -82,14 +82,17 @@ impl<A: HasEngine, B: HasEngine> Tee<A, B> {
     }
 }
 
-/// Whether an engine of one sync refused because it holds one, which is not current.
+/// Whether an engine of one sync refused because it holds one, which is not open: a sync that is stands in the way of
+/// another one in any engine.
 fn has_no_room<T>(engine: &dyn StorageEngine, answer: &Result<T>) -> Result<bool> {
     let refused = matches!(answer, Err(error) if error.kind() == ErrorKind::FailedPrecondition);
-    if !refused || engine.current_sync().is_some() {
+    if !refused {
         return Ok(false);
     }
     let runs = engine.list_sync_runs(&PageRequest::first(1))?;
-    Ok(!runs.rows.is_empty())
+    let current = engine.current_sync();
+    let holds = runs.rows.first();
+    Ok(holds.is_some_and(|run| run.is_finished() || current.as_ref() != Some(&run.id)))
 }
 
 impl<A: HasEngine, B: HasEngine> Lifecycle for Tee<A, B> {

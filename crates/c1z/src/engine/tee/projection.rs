@@ -8,7 +8,7 @@
 //! | digests: none means *not built* | `Allowed::digest`; two that exist have to be equal |
 //! | engine, format, size on disk | never compared |
 //! | what v3 files cannot hold of a record (§1.8) | [`Allowed::projected`]: both sides are reduced first |
-//! | when and whether statistics were recorded | not compared where counts are asked for: recounted ones have no time; not in runs either with [`Allowed::projected`] |
+//! | when and whether statistics were recorded | not compared where counts are asked for: recounted ones have no time; not in runs either with [`Allowed::recorded`] |
 //! | grants of an entitlement that is named by id alone and has no row: by structure they are not found, by external id they are | with [`Allowed::projected`] such a read is the primary's alone, and counted |
 //! | a store of one sync refuses another where one of many starts it (`architecture` §2.2) | [`Allowed::one_sync`] |
 //!
@@ -21,7 +21,6 @@ use super::row::Row;
 use crate::engine::Identity;
 use crate::engine::model::project;
 use crate::engine::reader::Metadata;
-use crate::engine::types::SyncRun;
 
 /// One of the two sides of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +36,9 @@ pub enum Side {
 pub struct Allowed {
     /// Whether records are reduced to what a v3 file holds (§1.8) before they are compared: one side keeps more.
     pub projected: bool,
+    /// Whether what a run recorded of its rows may be absent or another on a side: a conversion counts again, without the
+    /// types that have no resources, and what an edit made void.
+    pub recorded: bool,
     /// The side that holds one sync only, if the other holds many: where it refuses to start another one, so does the tee.
     pub one_sync: Option<Side>,
     /// What makes a record of the one side that of the other.
@@ -53,6 +55,7 @@ impl Allowed {
     /// Two stores of v3 files, or a store and the structural model of one.
     pub const ALIKE: Self = Self {
         projected: false,
+        recorded: false,
         one_sync: None,
         identity: Identity::Structural,
     };
@@ -66,9 +69,19 @@ impl Allowed {
     /// A store of a v3 file on the left, one of a v1 file on the right.
     pub const V3_AND_V1: Self = Self {
         projected: true,
+        recorded: true,
         one_sync: Some(Side::Left),
         identity: Identity::Structural,
     };
+
+    /// These, between a store and a copy of it that recorded its statistics anew.
+    #[must_use]
+    pub const fn counted_anew(self) -> Self {
+        Self {
+            recorded: true,
+            ..self
+        }
+    }
 
     /// What two files may differ in, by their formats.
     pub fn between(left: &Metadata, right: &Metadata) -> Self {
@@ -88,6 +101,9 @@ impl Allowed {
         let mut row = row.clone();
         if self.projected {
             row.project();
+        }
+        if self.recorded {
+            row.forget_recorded();
         }
         row
     }
@@ -132,12 +148,5 @@ impl Projected for v2::Entitlement {
 impl Projected for v2::Grant {
     fn project(&mut self) {
         *self = project::grant(self);
-    }
-}
-
-impl Projected for SyncRun {
-    /// Statistics are asked for where they are compared; whether and when they were recorded is a format's own.
-    fn project(&mut self) {
-        self.stats = None;
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that engines answer with, in the form in which two answers are compared.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
@@ -29,6 +30,9 @@ pub(super) trait Row: Clone + PartialEq + Debug + Send + Sync + 'static {
 
     /// Reduces it to what a v3 file holds.
     fn project(&mut self) {}
+
+    /// Forgets what it recorded of other rows; they are compared themselves.
+    fn forget_recorded(&mut self) {}
 
     /// Its fields, for reports.
     fn facts(&self) -> Facts {
@@ -164,8 +168,8 @@ impl Row for SyncRun {
         self.id.to_string()
     }
 
-    fn project(&mut self) {
-        Projected::project(self);
+    fn forget_recorded(&mut self) {
+        self.stats = None;
     }
 
     fn facts(&self) -> Facts {
@@ -279,9 +283,9 @@ impl Row for PendingExpansion {
 }
 
 /// The parts of an identity, one text; no two lists of parts are the same text.
-fn joined(parts: &[&str]) -> String {
+fn joined(parts: &[Cow<'_, str>]) -> String {
     match parts {
-        [only] => (*only).to_owned(),
+        [only] => only.to_string(),
         parts => format!("{parts:?}"),
     }
 }

@@ -227,11 +227,13 @@ impl Fs for PayloadFs {
             return Ok(Metadata {
                 len: 0,
                 is_dir: true,
+                modified: None,
             });
         }
         Ok(Metadata {
             len: self.find(path)?.len(),
             is_dir: false,
+            modified: None,
         })
     }
 

@@ -167,7 +167,10 @@ fn v1_references(
     stored: &StoredRow<'_>,
     take: &mut dyn FnMut(RecordKind, &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let resource = |resource_type: &str, id: &str| format!("{resource_type}:{id}").into_bytes();
+    let resource = |of: &str, id: &str, take: &mut dyn FnMut(RecordKind, &[u8]) -> Result<()>| {
+        take(RecordKind::ResourceType, of.as_bytes())?;
+        take(RecordKind::Resource, format!("{of}:{id}").as_bytes())
+    };
     match stored.row("").columns {
         V1Columns::Resource {
             resource_type,
@@ -175,18 +178,17 @@ fn v1_references(
         } => {
             take(RecordKind::ResourceType, resource_type.as_bytes())?;
             match parent {
-                Some((of, id)) => take(RecordKind::Resource, &resource(of, id)),
+                Some((of, id)) => resource(of, id, take),
                 None => Ok(()),
             }
         }
         V1Columns::Entitlement {
             resource_type,
             resource: id,
-        } => take(RecordKind::Resource, &resource(resource_type, id)),
+        } => resource(resource_type, id, take),
         V1Columns::Grant(grant) => {
             take(RecordKind::Entitlement, grant.entitlement.as_bytes())?;
-            let principal = resource(grant.principal_type, grant.principal);
-            take(RecordKind::Resource, &principal)
+            resource(grant.principal_type, grant.principal, take)
         }
         V1Columns::ResourceType | V1Columns::Asset { .. } => Ok(()),
     }
@@ -241,11 +243,13 @@ fn take_resource_type(
     }
 }
 
+/// A resource and its type, which the sync may hold though it does not hold the resource.
 fn take_resource(
     resource_type: &str,
     id: &str,
     take: &mut dyn FnMut(RecordKind, &[u8]) -> Result<()>,
 ) -> Result<()> {
+    take_resource_type(resource_type, take)?;
     let mut key = Vec::new();
     match record::resource::key_into(resource_type, id, &mut key) {
         Ok(()) => take(RecordKind::Resource, &key),

@@ -154,7 +154,7 @@ fn identity_hash<R: Compared>(record: &R, identity: Identity) -> Hash {
     let mut hash = Sha256::new();
     for part in record.identity(identity) {
         hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
+        hash.update(&*part);
     }
     first_half(&hash.finalize())
 }

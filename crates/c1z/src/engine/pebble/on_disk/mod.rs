@@ -17,6 +17,7 @@ use shingle::bulk::{BuiltDatabase, Scratch, SortOptions, Sorted, Sorter};
 use shingle::db::{LevelShape, ScanOptions};
 use shingle::iter::Bounds;
 use shingle::live::{LiveDatabase, LiveOptions, Seal};
+use shingle::sst::{BlockCache, TableOptions};
 use shingle::vfs::Fs;
 
 use self::deriver::IndexDeriver;
@@ -146,6 +147,11 @@ fn live_options(options: &PebbleOptions) -> LiveOptions {
         durability: options.durability,
         compaction: options.compaction,
         threads: options.threads,
+        block_len: options.block_len,
+        table: TableOptions {
+            cache: Arc::new(BlockCache::new(options.block_cache_bytes)),
+            ..TableOptions::default()
+        },
         sections: sections(),
         deriver: Some(Arc::new(IndexDeriver::new())),
         ..LiveOptions::default()
