@@ -93,7 +93,10 @@ fn write(telemetry: Option<Arc<Telemetry>>, rows: usize) -> Result<(), Box<dyn E
     let started = OsClock.monotonic();
     let store = filled(telemetry, rows)?;
     store.engine().end_sync()?;
-    println!("write {rows} grants: {:?}", OsClock.monotonic() - started);
+    println!(
+        "write {rows} grants: {:?}",
+        OsClock.monotonic().saturating_sub(started)
+    );
     Ok(())
 }
 
@@ -109,7 +112,10 @@ fn list(telemetry: Option<Arc<Telemetry>>, rows: usize) -> Result<(), Box<dyn Er
             seen += 1;
         }
     }
-    println!("list {seen} grants: {:?}", OsClock.monotonic() - started);
+    println!(
+        "list {seen} grants: {:?}",
+        OsClock.monotonic().saturating_sub(started)
+    );
     Ok(())
 }
 
@@ -134,7 +140,7 @@ fn calls(
     let more = usage().1.saturating_sub(before);
     println!(
         "{count} calls: {:?}, {more} MiB more",
-        OsClock.monotonic() - started
+        OsClock.monotonic().saturating_sub(started)
     );
     Ok(())
 }
