@@ -1,4 +1,5 @@
 //! `--metrics` and `--slow`.
+#![expect(clippy::float_cmp, reason = "what is counted is a whole number")]
 
 use prometheus_parse::{Scrape, Value};
 

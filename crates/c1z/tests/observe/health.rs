@@ -77,7 +77,7 @@ fn a_failed_write_and_a_failed_read_are_unhealthy() {
 #[test]
 fn many_slow_calls_degrade_and_statistics_tell_the_uptime() {
     let slow = c1z::observe::SlowOptions {
-        threshold: std::time::Duration::ZERO,
+        threshold: Duration::ZERO,
         ..c1z::observe::SlowOptions::default()
     };
     let (telemetry, _handle) = watched(TelemetryOptions {
@@ -92,7 +92,7 @@ fn many_slow_calls_degrade_and_statistics_tell_the_uptime() {
     }
     let statistics = telemetry.system_statistics();
     assert!(statistics.slow_operations > Some(100));
-    assert!(statistics.uptime > Some(std::time::Duration::from_millis(100)));
+    assert!(statistics.uptime > Some(Duration::from_millis(100)));
     assert_eq!(statistics.compactions, 0);
     let health = telemetry.health(&limits);
     assert_eq!(health.state(), HealthState::Degraded);
@@ -105,7 +105,7 @@ fn fragmented() -> (Arc<dyn Fs>, PebbleStore) {
     let fs: Arc<dyn Fs> = Arc::new(MemFs::new());
     let options = PebbleOptions {
         // Times of records have lengths.
-        clock: Arc::new(ManualClock::new(Duration::from_secs(1_800_000_000))),
+        clock: Arc::new(ManualClock::new(Duration::from_hours(500_000))),
         write_buffer_bytes_max: 16 << 10,
         compaction: CompactionPolicy {
             fan_in: 64,
