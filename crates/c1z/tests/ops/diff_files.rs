@@ -212,7 +212,7 @@ fn compare_kind<R: Compared>(
 
 fn seeds() -> u64 {
     let told = std::env::var("C1Z_HISTORIES").ok();
-    told.map_or(2, |text| text.parse().unwrap())
+    told.map_or(3, |text| text.parse().unwrap())
 }
 
 #[test]
@@ -226,9 +226,27 @@ fn stored_rows_tell_what_decoded_records_tell() {
         let later = later(&rows, &mut chance);
         write(&fs, &later, "later.c1z");
         // Over each of them newer tables with records, tombstones and range tombstones, beside frames that stay.
-        overlay(&fs, "base.c1z", "base-over.c1z", &rows, &mut chance);
-        overlay(&fs, "later.c1z", "later-over.c1z", &later, &mut chance);
-        overlay(&fs, "base-over.c1z", "base-twice.c1z", &rows, &mut chance);
+        overlay(
+            &fs,
+            ["base.c1z", "base-over.c1z"],
+            &rows,
+            false,
+            &mut chance,
+        );
+        overlay(
+            &fs,
+            ["later.c1z", "later-over.c1z"],
+            &later,
+            true,
+            &mut chance,
+        );
+        overlay(
+            &fs,
+            ["base-over.c1z", "base-twice.c1z"],
+            &rows,
+            false,
+            &mut chance,
+        );
         let names = [
             "base.c1z",
             "later.c1z",
@@ -265,7 +283,7 @@ fn the_files_of_go_are_compared_alike() {
     assert!(opened.len() > 50, "{}", opened.len());
     let mut all = [0; 3];
     for (at, base) in opened.iter().enumerate() {
-        for step in [0, 1, 7] {
+        for step in [0, 1] {
             let applied = &opened[(at + step) % opened.len()];
             let counts = compare(base, applied);
             assert!(step > 0 || counts == [0; 3], "{base:?}");
@@ -274,7 +292,7 @@ fn the_files_of_go_are_compared_alike() {
             }
         }
     }
-    assert!(all.iter().all(|count| *count > 100), "{all:?}");
+    assert!(all.iter().all(|count| *count > 50), "{all:?}");
 }
 
 #[derive(Default)]
@@ -329,7 +347,13 @@ fn tables_that_both_files_have_are_not_walked() {
     );
     // A newer table over all grants of a file, though its other tables are those of both.
     let all = {
-        overlay(&fs, "base.c1z", "over.c1z", &rows, &mut Chance::seeded(3));
+        overlay(
+            &fs,
+            ["base.c1z", "over.c1z"],
+            &rows,
+            true,
+            &mut Chance::seeded(3),
+        );
         walked(&base, &open(&fs, "over.c1z"))
     };
     assert!(all >= grants.len() as u64 / 2, "{all} of {}", grants.len());

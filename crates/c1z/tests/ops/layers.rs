@@ -25,8 +25,14 @@ use super::support::Rows;
 
 const DIR: &str = "layers";
 
-/// Writes the file `to`: that at `from` with a newer table over it, of writes to records among `rows`.
-pub(crate) fn overlay(fs: &Arc<dyn Fs>, from: &str, to: &str, rows: &Rows, chance: &mut Chance) {
+/// Writes the file `to`: that at `from` with a newer table over all of it or a part, of writes to records among `rows`.
+pub(crate) fn overlay(
+    fs: &Arc<dyn Fs>,
+    [from, to]: [&str; 2],
+    rows: &Rows,
+    is_over_all: bool,
+    chance: &mut Chance,
+) {
     let file = match EnvelopeFile::open(&**fs, Path::new(from), &OpenOptions::default()).unwrap() {
         EnvelopeFile::V3(file) => file,
         EnvelopeFile::V1(_) => panic!("a v1 file"),
@@ -37,14 +43,24 @@ pub(crate) fn overlay(fs: &Arc<dyn Fs>, from: &str, to: &str, rows: &Rows, chanc
     let seq = database.version().last_seq().0.max(SeqNo::FIRST.0) + 1;
     let mem = MemFs::new();
     mem.create_dir_all(Path::new(DIR)).unwrap();
-    let table = write_table(&mem, rows, number, seq, chance);
+    let mut records: Vec<_> = rows
+        .iter()
+        .filter_map(|(key, value)| StoredRecord::of_row(key, value))
+        .collect();
+    if !is_over_all {
+        let first = chance.below(records.len() - 2);
+        let count = 2 + chance.below(records.len() - first - 2);
+        records = records.split_off(first);
+        records.truncate(count);
+    }
+    let table = write_table(&mem, &records, number, seq, chance);
     write_manifest(&mem, &database, table, number);
     pack(fs, &file, &mem, to);
 }
 
 fn write_table(
     mem: &MemFs,
-    rows: &Rows,
+    records: &[StoredRecord<'_>],
     number: FileNumber,
     first_seq: u64,
     chance: &mut Chance,
@@ -55,10 +71,6 @@ fn write_table(
         ..WriterOptions::default()
     };
     let mut table = TableWriter::new(mem.create_new(&path).unwrap(), &path, options).unwrap();
-    let records: Vec<_> = rows
-        .iter()
-        .filter_map(|(key, value)| StoredRecord::of_row(key, value))
-        .collect();
     let mut seq = first_seq;
     if chance.percent(60) {
         let at = chance.below(records.len() - 1);
