@@ -397,12 +397,11 @@ impl Folder {
         id: &SyncId,
         done: Result<T>,
     ) -> Result<T> {
-        let is_news = match store.engine().get_sync(id) {
-            Ok(run) => self.state().replace_run(run),
-            Err(_) => {
-                self.state().unlearnt.insert(id.clone());
-                false
-            }
+        let is_news = if let Ok(run) = store.engine().get_sync(id) {
+            self.state().replace_run(run)
+        } else {
+            self.state().unlearnt.insert(id.clone());
+            false
         };
         if done.is_ok() || is_news {
             self.touch();
