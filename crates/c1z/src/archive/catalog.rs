@@ -91,6 +91,10 @@ impl Catalog {
     pub(super) fn write(fs: &dyn Fs, folder: &Path, state: &State, now: SystemTime) -> Result<()> {
         let mut bytes = MAGIC.to_vec();
         for entry in state.entries() {
+            let mut known = state.runs_of(&entry.stem);
+            if known.any(|run| state.unsure.contains(&run.id)) {
+                continue;
+            }
             let print = print_of(fs, folder, &entry, now)?;
             let runs: Vec<&SyncRun> = state.runs_of(&entry.stem).collect();
             // A run that v3 records cannot hold is read again each time.

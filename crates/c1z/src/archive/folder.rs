@@ -389,6 +389,15 @@ impl Folder {
         locked(&self.opened).len()
     }
 
+    /// Notes whether a call on a sync failed in a way that leaves open whether it is done.
+    pub(super) fn judge<T>(&self, id: &SyncId, done: Result<T>) -> Result<T> {
+        let is_open = |error: &Error| matches!(error.kind(), ErrorKind::Io | ErrorKind::Poisoned);
+        if done.as_ref().is_err_and(is_open) {
+            self.state().unsure.insert(id.clone());
+        }
+        done
+    }
+
     /// Takes over what is said of a sync after a call about it, also one that failed: it may be done all the same. What cannot
     /// be read now is read before anybody is told of it; the call is done, or not, without that.
     pub(super) fn learn_after<T>(
@@ -397,14 +406,12 @@ impl Folder {
         id: &SyncId,
         done: Result<T>,
     ) -> Result<T> {
-        let is_news = if let Ok(run) = store.engine().get_sync(id) {
-            self.state().replace_run(run)
+        if let Ok(run) = store.engine().get_sync(id) {
+            if self.state().replace_run(run) {
+                self.touch();
+            }
         } else {
             self.state().unlearnt.insert(id.clone());
-            false
-        };
-        if done.is_ok() || is_news {
-            self.touch();
         }
         done
     }

@@ -129,8 +129,9 @@ impl Folder {
         let _handle = self.lock();
         let entry = self.home(id)?;
         let store = self.writable(&entry)?;
-        let done = change(store.engine());
-        self.learn_after(&store, id, done)?;
+        self.judge(id, change(store.engine()))?;
+        self.touch();
+        self.learn_after(&store, id, Ok(()))?;
         self.settle_other(&store)
     }
 }
@@ -246,7 +247,10 @@ impl Lifecycle for Contract<Folder> {
         folder.check_writable()?;
         let _handle = folder.lock();
         let (current, store) = self.current_store()?;
-        let done = store.engine().checkpoint_sync(token);
+        let done = folder.judge(&current, store.engine().checkpoint_sync(token));
+        if done.is_ok() {
+            folder.touch();
+        }
         folder.learn_after(&store, &current, done)
     }
 
@@ -255,13 +259,13 @@ impl Lifecycle for Contract<Folder> {
         folder.check_writable()?;
         let _handle = folder.lock();
         let (current, store) = self.current_store()?;
-        let done = store.engine().end_sync();
-        if done.is_ok() {
-            let mut bindings = self.bindings();
-            bindings.current = None;
-            *locked(&folder.writing) = None;
-        }
-        folder.learn_after(&store, &current, done)
+        folder.judge(&current, store.engine().end_sync())?;
+        let mut bindings = self.bindings();
+        bindings.current = None;
+        *locked(&folder.writing) = None;
+        drop(bindings);
+        folder.touch();
+        folder.learn_after(&store, &current, Ok(()))
     }
 
     fn mark_supports_diff(&self, id: &SyncId) -> Result<()> {

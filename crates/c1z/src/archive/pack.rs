@@ -62,7 +62,9 @@ impl Archive {
     /// Publishes one sync, finished or not, as a file of its own: v3, or the v1 file that holds it.
     ///
     /// # Errors
-    /// `NotFound`, `AlreadyExists`, `Io`. What stood at the output before still does then.
+    /// `NotFound`, `AlreadyExists`, `Io`; `ReadOnly` for a sync in a directory of a folder that was opened for reading:
+    /// [`crate::ops::copy::snapshot`] of that directory does not need the folder. What stood at the output before still does
+    /// then.
     ///
     /// # Complexity
     /// O(bytes); writers wait.

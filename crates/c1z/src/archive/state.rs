@@ -18,6 +18,9 @@ pub(super) struct State {
     places: HashMap<SyncId, usize>,
     /// Runs that changed and could not be read since.
     pub(super) unlearnt: BTreeSet<SyncId>,
+    /// Syncs of which a call failed that may be done all the same: whoever opens their databases again decides. What is said
+    /// of them here is for this handle, not for the catalog.
+    pub(super) unsure: BTreeSet<SyncId>,
     pub(super) next_number: u64,
 }
 

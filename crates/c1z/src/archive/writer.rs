@@ -20,7 +20,7 @@ impl Contract<Folder> {
         let folder = self.source();
         folder.check_writable()?;
         let (current, store) = self.current_store()?;
-        let done = call(store.engine());
+        let done = folder.judge(&current, call(store.engine()));
         folder.wrote(&store);
         // The first change of a finished sync drops what was derived of it.
         let runs = folder.sync_runs()?;

@@ -95,8 +95,11 @@ impl Store for Folder {
         path: &Path,
         _: &PackOptions,
     ) -> c1z::Result<Option<FileFormat>> {
-        self.archive.publish(id, path, Existing::Replace)?;
-        Ok(Some(FileFormat::V3))
+        match self.archive.publish(id, path, Existing::Replace) {
+            // A folder that was opened for reading publishes what is packed.
+            Err(error) if error.kind() == ErrorKind::ReadOnly => Ok(None),
+            published => published.map(|()| Some(FileFormat::V3)),
+        }
     }
 
     fn fail_in(&self, operation: u64) -> bool {

@@ -3,6 +3,8 @@
 
 use std::time::SystemTime;
 
+use c1z::engine::StorageEngine;
+use c1z::engine::types::SyncId;
 use shingle::vfs::Clock as _;
 
 use super::{Bench, Lineup, TICK};
@@ -28,6 +30,11 @@ impl Bench {
     /// Takes the step with a fault in each store that can fail, after which all stores are where they were or further.
     pub(super) fn failing(&mut self, operation: u64, step: &Step) -> Result<bool, String> {
         let held = held(self.engine());
+        let viewed = self.engine().viewed_sync();
+        if viewed.is_some_and(|id| self.engine().get_sync(&id).is_err()) {
+            // A store that is opened again cannot be pinned to a sync that was deleted meanwhile.
+            return self.call(step);
+        }
         for at in 0..self.stores.len() {
             let store = self.store(at);
             let before = observe(store.engine(), PAGE);
@@ -122,16 +129,21 @@ impl Bench {
         Ok(())
     }
 
-    /// Opens a store again, with the same sync current or viewed as in the others.
+    /// Opens a store again, with the same sync current or viewed as in the others; none is current that was found ended.
     fn open_again(&mut self, at: usize) {
         let (name, store) = self.stores.remove(at);
         let engine = store.engine();
         let (current, viewed) = (engine.current_sync(), engine.viewed_sync());
+        let is_finished = |engine: &dyn StorageEngine, id: &SyncId| {
+            let run = engine.get_sync(id);
+            run.is_ok_and(|run| run.is_finished())
+        };
+        let was_finished = current.as_ref().is_some_and(|id| is_finished(engine, id));
         let store = store.reopen(false);
         if let Some(id) = viewed {
             store.engine().view_sync(Some(&id)).unwrap();
         }
-        if let Some(id) = current {
+        if let Some(id) = current.filter(|id| is_finished(store.engine(), id) == was_finished) {
             store.engine().set_current_sync(&id).unwrap();
         }
         self.stores.insert(at, (name, store));
