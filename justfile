@@ -106,6 +106,5 @@ bench-many folder:
     bash .ci/bench-many {{folder}}
 
 # Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md. Compiles C.
-# Random sequences on all engines side by side, for so many minutes, from a seed; see docs/testing.md.
 soak minutes="60" seed="1000000":
     RUST_TEST_THREADS=6 C1Z_SOAK_MINUTES={{minutes}} C1Z_SEED={{seed}} cargo test --release -p c1z --features sqlite --test metamorphic -- --nocapture alike answers difference
