@@ -2,7 +2,7 @@
 //! identity.
 //!
 //! A record counts as modified if its canonical bytes differ (`store-contract` D10). Two v3 files are
-//! walked side by side in the order of their keys ([`stored`]). Else rows come in
+//! walked side by side in the order of their keys (`stored`). Else rows come in
 //! no common order, so one side is kept as a table of hashes and the other streams past it: 33
 //! bytes a row, no record. A sync whose table would not fit into the budget is compared in several
 //! windows of hashes, each a scan of its own.
