@@ -68,10 +68,7 @@ fn walk(fs: &dyn Fs, root: &str) -> Vec<String> {
         "open a directory",
         fs.open(&path("d")).map(|_| String::new()),
     );
-    note(
-        "metadata",
-        fs.metadata(&path("d/b")).map(without_time),
-    );
+    note("metadata", fs.metadata(&path("d/b")).map(without_time));
     note(
         "metadata of a directory",
         fs.metadata(&path("d")).map(without_time),

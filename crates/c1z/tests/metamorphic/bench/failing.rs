@@ -30,9 +30,8 @@ impl Bench {
     /// Takes the step with a fault in each store that can fail, after which all stores are where they were or further.
     pub(super) fn failing(&mut self, operation: u64, step: &Step) -> Result<bool, String> {
         let held = held(self.engine());
-        let viewed = self.engine().viewed_sync();
-        if viewed.is_some_and(|id| self.engine().get_sync(&id).is_err()) {
-            // A store that is opened again cannot be pinned to a sync that was deleted meanwhile.
+        if self.engine().viewed_sync().is_some() && self.deletes(step) {
+            // A store that is opened again cannot be pinned to a sync that is gone.
             return self.call(step);
         }
         for at in 0..self.stores.len() {
@@ -50,6 +49,13 @@ impl Bench {
             return self.others_follow(at, step, &answer);
         }
         self.call(step)
+    }
+
+    /// Whether the step deletes a sync, or the one that is viewed was deleted before.
+    fn deletes(&self, step: &Step) -> bool {
+        let viewed = self.engine().viewed_sync();
+        matches!(step, Step::DeleteSync(_) | Step::Cleanup(_))
+            || viewed.is_some_and(|id| self.engine().get_sync(&id).is_err())
     }
 
     fn store(&self, at: usize) -> &dyn AnyStore {
