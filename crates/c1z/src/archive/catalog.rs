@@ -91,8 +91,7 @@ impl Catalog {
     pub(super) fn write(fs: &dyn Fs, folder: &Path, state: &State, now: SystemTime) -> Result<()> {
         let mut bytes = MAGIC.to_vec();
         for entry in state.entries() {
-            let mut known = state.runs_of(&entry.stem);
-            if known.any(|run| state.unsure.contains(&run.id)) {
+            if !state.runs_of(&entry.stem).all(|run| state.is_sure(&run.id)) {
                 continue;
             }
             let print = print_of(fs, folder, &entry, now)?;
@@ -314,6 +313,21 @@ mod tests {
         assert_eq!(known(&fs), None, "another length");
         fs.install("f/000003-a.c1z", vec![7; 2_000]).unwrap();
         assert!(known(&fs).is_some());
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_kept() {
+        let (fs, entry, mut state) = folder();
+        let path = Path::new("f");
+        let id = state.runs.first().unwrap().id.clone();
+        for is_sure in [true, false] {
+            if !is_sure {
+                state.unlearnt.insert(id.clone());
+            }
+            Catalog::write(&fs, path, &state, UNIX_EPOCH).unwrap();
+            let known = Catalog::read(&fs, path).get(&fs, path, &entry).unwrap();
+            assert_eq!(known.is_some(), is_sure);
+        }
     }
 
     #[test]

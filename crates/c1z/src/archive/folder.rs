@@ -400,12 +400,7 @@ impl Folder {
 
     /// Takes over what is said of a sync after a call about it, also one that failed: it may be done all the same. What cannot
     /// be read now is read before anybody is told of it; the call is done, or not, without that.
-    pub(super) fn learn_after<T>(
-        &self,
-        store: &PebbleStore,
-        id: &SyncId,
-        done: Result<T>,
-    ) -> Result<T> {
+    pub(super) fn learn(&self, store: &PebbleStore, id: &SyncId) {
         if let Ok(run) = store.engine().get_sync(id) {
             if self.state().replace_run(run) {
                 self.touch();
@@ -413,7 +408,6 @@ impl Folder {
         } else {
             self.state().unlearnt.insert(id.clone());
         }
-        done
     }
 
     /// Reads what could not be read when it changed.

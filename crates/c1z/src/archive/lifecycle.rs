@@ -131,7 +131,7 @@ impl Folder {
         let store = self.writable(&entry)?;
         self.judge(id, change(store.engine()))?;
         self.touch();
-        self.learn_after(&store, id, Ok(()))?;
+        self.learn(&store, id);
         self.settle_other(&store)
     }
 }
@@ -251,7 +251,8 @@ impl Lifecycle for Contract<Folder> {
         if done.is_ok() {
             folder.touch();
         }
-        folder.learn_after(&store, &current, done)
+        folder.learn(&store, &current);
+        done
     }
 
     fn end_sync(&self) -> Result<()> {
@@ -265,7 +266,8 @@ impl Lifecycle for Contract<Folder> {
         *locked(&folder.writing) = None;
         drop(bindings);
         folder.touch();
-        folder.learn_after(&store, &current, Ok(()))
+        folder.learn(&store, &current);
+        Ok(())
     }
 
     fn mark_supports_diff(&self, id: &SyncId) -> Result<()> {

@@ -61,6 +61,17 @@ impl State {
         self.homes.get(*place).map(Arc::clone)
     }
 
+    /// Whether a sync is known to be finished.
+    pub(super) fn is_finished(&self, id: &SyncId) -> bool {
+        let run = self.places.get(id).and_then(|place| self.runs.get(*place));
+        run.is_some_and(SyncRun::is_finished)
+    }
+
+    /// Whether what is said of a sync here is what its database says to whoever opens it.
+    pub(super) fn is_sure(&self, id: &SyncId) -> bool {
+        !self.unsure.contains(id) && !self.unlearnt.contains(id)
+    }
+
     /// All runs of an entry. O(log runs), and one step for each.
     pub(super) fn runs_of<'a>(&'a self, stem: &'a Stem) -> impl Iterator<Item = &'a SyncRun> {
         let first = self.homes.partition_point(|home| home.stem < *stem);

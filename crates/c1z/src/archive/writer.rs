@@ -8,10 +8,8 @@ use c1z_proto::connector::v2;
 use super::folder::Folder;
 use super::opened::Opened;
 use crate::engine::contract::Contract;
-use crate::engine::source::Source;
 use crate::engine::types::{EntitlementRef, GrantKey, ResourceRef, SyncId};
 use crate::engine::{PebbleStore, StorageEngine, Writer};
-use crate::sync::resolve;
 use crate::{Error, ErrorKind, Result};
 
 impl Contract<Folder> {
@@ -23,10 +21,8 @@ impl Contract<Folder> {
         let done = folder.judge(&current, call(store.engine()));
         folder.wrote(&store);
         // The first change of a finished sync drops what was derived of it.
-        let runs = folder.sync_runs()?;
-        let run = resolve::require(&runs, &current)?;
-        if run.is_finished() {
-            return folder.learn_after(&store, &current, done);
+        if folder.state().is_finished(&current) {
+            folder.learn(&store, &current);
         }
         done
     }

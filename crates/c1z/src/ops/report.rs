@@ -36,10 +36,7 @@ impl Report {
 
     /// What is left of this step at the rate so far; none where the end is not known.
     pub fn remaining(&self) -> Option<Duration> {
-        let progress = &self.progress;
-        let of_rows = progress.rows_total.map(|total| (progress.rows, total));
-        let of_bytes = progress.bytes_total.map(|total| (progress.bytes, total));
-        let (done, total) = of_rows.or(of_bytes)?;
+        let (done, total) = self.share()?;
         let rate = per_second(done, self.in_step)?;
         let seconds = as_f64(total.saturating_sub(done)) / rate;
         Duration::try_from_secs_f64(seconds).ok()
