@@ -510,19 +510,17 @@ pub(super) fn files_of(fs: &dyn Fs, folder: &Path, entry: &Entry) -> Result<BTre
     Ok(files)
 }
 
-/// Options on a file system whose reads and writes tell the observer. They do not fail when it answers with an error: a write
-/// of a store that fails would end writing for good.
+/// Options on a file system whose reads and writes tell their observer.
 fn watched(options: ArchiveOptions) -> ArchiveOptions {
-    let clock = Arc::clone(&options.reading.clock);
-    let pulse = Pulse::new(options.observer.clone(), clock);
-    pulse.stops_no_more();
+    let fs = Arc::clone(&options.reading.fs);
+    let (fs, observer) = Pulse::of_store(options.observer.clone(), &options.reading.clock, fs);
     let reading = OpenOptions {
-        fs: pulse.fs(Arc::clone(&options.reading.fs)),
+        fs,
         ..options.reading
     };
     ArchiveOptions {
         reading,
-        observer: pulse.shared(),
+        observer,
         ..options
     }
 }

@@ -64,6 +64,21 @@ impl Pulse {
         }))
     }
 
+    /// Watches the files of a store: the observer hears of reads and writes, and they do not fail when it answers with an
+    /// error, since a write that fails would end writing for good. The file system, and what to tell about the store.
+    pub(crate) fn of_store(
+        observer: SharedObserver,
+        clock: &Arc<dyn Clock>,
+        fs: Arc<dyn Fs>,
+    ) -> (Arc<dyn Fs>, SharedObserver) {
+        if observer.is_none() {
+            return (fs, observer);
+        }
+        let pulse = Self::new(observer, Arc::clone(clock));
+        pulse.stops_no_more();
+        (pulse.fs(fs), pulse.shared())
+    }
+
     /// From now on files no longer fail, whatever the observer answers: they are those of a store.
     pub(crate) fn stops_no_more(&self) {
         self.0.stops.store(false, Ordering::Relaxed);

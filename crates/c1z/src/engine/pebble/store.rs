@@ -444,19 +444,14 @@ pub(super) fn check_sync_id(id: &SyncId) -> Result<()> {
         })
 }
 
-/// The file system of a store on disk, whose reads and writes tell the observer of the options. They do not fail when it
-/// answers with an error: a write that fails would end writing for good.
+/// Options on a file system whose reads and writes tell their observer.
 fn watched(fs: Arc<dyn Fs>, options: PebbleOptions) -> (Arc<dyn Fs>, PebbleOptions) {
-    if options.observer.is_none() {
-        return (fs, options);
-    }
-    let pulse = Pulse::new(options.observer.clone(), Arc::clone(&options.clock));
-    pulse.stops_no_more();
-    let observer = pulse.shared();
-    let fs = pulse.fs(fs);
-    let watched = PebbleOptions {
-        observer,
-        ..options
-    };
-    (fs, watched)
+    let (fs, observer) = Pulse::of_store(options.observer.clone(), &options.clock, fs);
+    (
+        fs,
+        PebbleOptions {
+            observer,
+            ..options
+        },
+    )
 }

@@ -3,7 +3,6 @@
 
 use std::time::SystemTime;
 
-use c1z::engine::StorageEngine;
 use c1z::engine::types::SyncId;
 use shingle::vfs::Clock as _;
 
@@ -30,8 +29,7 @@ impl Bench {
     /// Takes the step with a fault in each store that can fail, after which all stores are where they were or further.
     pub(super) fn failing(&mut self, operation: u64, step: &Step) -> Result<bool, String> {
         let held = held(self.engine());
-        if self.engine().viewed_sync().is_some() && self.deletes(step) {
-            // A store that is opened again cannot be pinned to a sync that is gone.
+        if self.loses_view(step) {
             return self.call(step);
         }
         for at in 0..self.stores.len() {
@@ -51,11 +49,11 @@ impl Bench {
         self.call(step)
     }
 
-    /// Whether the step deletes a sync, or the one that is viewed was deleted before.
-    fn deletes(&self, step: &Step) -> bool {
+    /// Whether the sync that is viewed is gone, or may be after the step: a store that is opened again cannot be pinned to it.
+    fn loses_view(&self, step: &Step) -> bool {
         let viewed = self.engine().viewed_sync();
-        matches!(step, Step::DeleteSync(_) | Step::Cleanup(_))
-            || viewed.is_some_and(|id| self.engine().get_sync(&id).is_err())
+        let may_go = matches!(step, Step::DeleteSync(_) | Step::Cleanup(_));
+        viewed.is_some_and(|id| may_go || self.engine().get_sync(&id).is_err())
     }
 
     fn store(&self, at: usize) -> &dyn AnyStore {
@@ -105,7 +103,7 @@ impl Bench {
             same(step, "a store that writes no more", &still, before)?;
             self.at(moment.first);
         }
-        self.open_again(at);
+        self.open_again(at, self.store(at).engine().current_sync());
         let found = observe(self.store(at).engine(), PAGE);
         if without_dirty(&found) == without_dirty(before) {
             self.at(moment.later);
@@ -113,7 +111,7 @@ impl Bench {
         } else {
             // The log held it. What is ended is not current, also if it had been ended before.
             if matches!(step, Step::End) {
-                self.let_go(at);
+                self.open_again(at, None);
             }
             let found = observe(self.store(at).engine(), PAGE);
             self.done_in(at, step, answer, &found)?;
@@ -139,32 +137,15 @@ impl Bench {
         Ok(())
     }
 
-    /// Opens a store again without a current sync.
-    fn let_go(&mut self, at: usize) {
+    /// Opens a store again, with the same sync viewed as in the others, and this one current.
+    fn open_again(&mut self, at: usize, current: Option<SyncId>) {
         let (name, store) = self.stores.remove(at);
         let viewed = store.engine().viewed_sync();
         let store = store.reopen(false);
         if let Some(id) = viewed {
             store.engine().view_sync(Some(&id)).unwrap();
         }
-        self.stores.insert(at, (name, store));
-    }
-
-    /// Opens a store again, with the same sync current or viewed as in the others; none is current that was found ended.
-    fn open_again(&mut self, at: usize) {
-        let (name, store) = self.stores.remove(at);
-        let engine = store.engine();
-        let (current, viewed) = (engine.current_sync(), engine.viewed_sync());
-        let is_finished = |engine: &dyn StorageEngine, id: &SyncId| {
-            let run = engine.get_sync(id);
-            run.is_ok_and(|run| run.is_finished())
-        };
-        let was_finished = current.as_ref().is_some_and(|id| is_finished(engine, id));
-        let store = store.reopen(false);
-        if let Some(id) = viewed {
-            store.engine().view_sync(Some(&id)).unwrap();
-        }
-        if let Some(id) = current.filter(|id| is_finished(store.engine(), id) == was_finished) {
+        if let Some(id) = current {
             store.engine().set_current_sync(&id).unwrap();
         }
         self.stores.insert(at, (name, store));
