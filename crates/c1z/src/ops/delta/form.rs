@@ -2,7 +2,7 @@
 
 use c1z_proto::connector::v2;
 use c1z_proto::schema::Described;
-use c1z_proto::storage::v3::{EntitlementRecord, GrantRecord, ResourceRecord, ResourceTypeRecord};
+use c1z_proto::storage::v3::{EntitlementRecord, ResourceRecord};
 
 use super::DeltaOptions;
 use crate::keyspace::{EntitlementIdentity, Key};
@@ -10,9 +10,9 @@ use crate::ops::build::v1::V1Columns;
 use crate::ops::convert::source::SourceRecord;
 use crate::ops::convert::upgrade::Upgrade;
 use crate::ops::convert::{FileFormat, LossKind, LossReport};
+use crate::ops::diff::Compared;
 use crate::ops::merge::v1_row::{self, StoredRow};
 use crate::ops::{RecordKind, StoredRecord};
-use crate::record::annotation::Expansion;
 use crate::record::grant::GrantView;
 use crate::record::{self, message, resource_type};
 use crate::{Error, ErrorKind, Result};
@@ -115,22 +115,10 @@ impl Form {
 /// What a stored record says, canonically, with its expansion.
 fn v3_content(kind: RecordKind, value: &[u8]) -> Result<Vec<u8>> {
     Ok(match kind {
-        RecordKind::ResourceType => {
-            let record = message::decode::<ResourceTypeRecord>("resource type record", value)?;
-            message::encode(&resource_type::from_record(record))
-        }
-        RecordKind::Resource => {
-            let record = message::decode::<ResourceRecord>("resource record", value)?;
-            message::encode(&record::resource::from_record(record))
-        }
-        RecordKind::Entitlement => {
-            let record = message::decode::<EntitlementRecord>("entitlement record", value)?;
-            message::encode(&record::entitlement::from_record(record))
-        }
-        RecordKind::Grant => {
-            let record = message::decode::<GrantRecord>("grant record", value)?;
-            message::encode(&record::grant::from_record(record, Expansion::Attach))
-        }
+        RecordKind::ResourceType => message::encode(&v2::ResourceType::of_stored(value)?),
+        RecordKind::Resource => message::encode(&v2::Resource::of_stored(value)?),
+        RecordKind::Entitlement => message::encode(&v2::Entitlement::of_stored(value)?),
+        RecordKind::Grant => message::encode(&v2::Grant::of_stored(value)?),
         RecordKind::Asset => {
             let asset = record::AssetView::parse(value)?;
             [asset.content_type.as_bytes(), b"\0", asset.data].concat()

@@ -12,7 +12,7 @@ use testkit::chance::{Chance, SeededEntropy};
 use testkit::clock::ManualClock;
 
 use super::files::{Disk, named};
-use super::judge::{Map, compare, folded, map_of};
+use super::judge::{Map, compare, map_of};
 use super::syncs::{Format, Sync, history};
 use super::{Counts, canaries, judge_all};
 
@@ -220,12 +220,7 @@ fn count_all(syncs: &[Sync], format: Format, old: &Map, expected: &Expected, cou
     counts.add("changed in the expansion alone", of_expansion);
     counts.add("added", expected.additions.len());
     counts.add("deleted", expected.deletions.len());
-    counts.add(
-        "folded",
-        syncs.iter().map(|sync| folded(sync, format)).sum(),
-    );
-    let empty = syncs.iter().filter(|sync| sync.records.is_empty());
-    counts.add("empty syncs", empty.count());
+    counts.add_syncs(syncs, format);
 }
 
 #[test]

@@ -254,12 +254,7 @@ fn count_all(syncs: &[Sync], format: Format, events: &[Event], counts: &mut Coun
         let count = events.iter().filter(|event| event.1 == change).count();
         counts.add(change.as_str(), count);
     }
-    counts.add(
-        "folded",
-        syncs.iter().map(|sync| folded(sync, format)).sum(),
-    );
-    let empty = syncs.iter().filter(|sync| sync.records.is_empty());
-    counts.add("empty syncs", empty.count());
+    counts.add_syncs(syncs, format);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use testkit::chance::{Chance, SeededEntropy};
 use testkit::clock::ManualClock;
 
 use super::files::{Disk, named};
-use super::judge::{Id, Map, Told, compare, folded, id_of};
+use super::judge::{Id, Map, Told, compare, id_of};
 use super::syncs::{Format, Sync, history};
 use super::{Counts, canaries, judge_all};
 
@@ -175,12 +175,7 @@ fn count_all(
         counts.add("losers", versions.len() - 1);
         counts.add("winners without a time", usize::from(best.1.at.is_empty()));
     }
-    counts.add(
-        "folded",
-        syncs.iter().map(|sync| folded(sync, format)).sum(),
-    );
-    let empty = syncs.iter().filter(|sync| sync.records.is_empty());
-    counts.add("empty syncs", empty.count());
+    counts.add_syncs(syncs, format);
 }
 
 #[test]

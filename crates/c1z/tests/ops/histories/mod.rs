@@ -32,6 +32,9 @@ mod syncs;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use judge::folded;
+use syncs::{Format, Sync};
+
 /// Histories of each operation, unless told otherwise: a second or two in a build for tests.
 const FEW: u64 = 40;
 
@@ -42,6 +45,16 @@ struct Counts(BTreeMap<&'static str, u64>);
 impl Counts {
     fn add(&mut self, name: &'static str, count: usize) {
         *self.0.entry(name).or_default() += count as u64;
+    }
+
+    /// Counts of syncs: what folds in files of a format, and how many hold nothing.
+    fn add_syncs(&mut self, syncs: &[Sync], format: Format) {
+        self.add(
+            "folded",
+            syncs.iter().map(|sync| folded(sync, format)).sum(),
+        );
+        let empty = syncs.iter().filter(|sync| sync.records.is_empty());
+        self.add("empty syncs", empty.count());
     }
 
     /// The counts of `names`, none of which may be missing.
